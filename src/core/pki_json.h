@@ -1,0 +1,76 @@
+
+/*
+ * JSON within bounds: a strict reader of one flat object into named fields,
+ * and a writer that grows a buffer.  Both are yajl underneath (streaming
+ * only: its tree API has leaked before).
+ */
+
+#ifndef PKI_JSON_H
+#define PKI_JSON_H
+
+
+#include "pki.h"
+
+
+typedef enum {
+    PKI_JSON_STRING = 0,
+    PKI_JSON_INTEGER,
+    PKI_JSON_BOOLEAN
+} pki_json_type_t;
+
+
+/* one member that a reader accepts, and what was read */
+
+typedef struct {
+    const char       *name;         /* compared without regard to case */
+    pki_json_type_t   type;
+    unsigned          required:1;
+    unsigned          nullable:1;   /* null reads as not given */
+    size_t            max;          /* octets of a string */
+
+    unsigned          given:1;      /* out: present and not null */
+    long long         integer;      /* out; also 0 or 1 of a boolean */
+    char             *string;       /* out; terminated; pki_json_free() */
+    size_t            len;
+} pki_json_field_t;
+
+
+/*
+ * Reads one object.  PKI_INVALID with a sentence for the caller's user in
+ * err: not JSON, not one object, nested values, an unknown or repeated
+ * member, a wrong type, a string that is too long, not UTF-8 or holds a
+ * NUL, an integer with a fraction or out of range, a required member
+ * missing, anything after the object.  PKI_ERROR: memory.  Strings read so
+ * far are the fields' in any case: call pki_json_free() after each call.
+ */
+pki_rc_t pki_json_read(pki_bytes_t text, pki_json_field_t *fields, size_t n,
+    pki_err_t *err);
+void pki_json_free(pki_json_field_t *fields, size_t n);
+
+
+typedef struct pki_json_writer_s  pki_json_writer_t;
+
+/*
+ * A writer.  After the first failure (memory, a string that is not UTF-8 is
+ * written with U+FFFD in its place instead) all calls do nothing and
+ * pki_json_text() returns PKI_ERROR.  A member is its name, then its value.
+ */
+pki_json_writer_t *pki_json_create(void);
+void pki_json_destroy(pki_json_writer_t *w);        /* accepts NULL */
+
+void pki_json_object(pki_json_writer_t *w);
+void pki_json_object_end(pki_json_writer_t *w);
+void pki_json_array(pki_json_writer_t *w);
+void pki_json_array_end(pki_json_writer_t *w);
+void pki_json_name(pki_json_writer_t *w, const char *name);
+void pki_json_string(pki_json_writer_t *w, const char *s);  /* NULL: null */
+void pki_json_bytes(pki_json_writer_t *w, pki_bytes_t s);
+void pki_json_integer(pki_json_writer_t *w, long long n);
+void pki_json_boolean(pki_json_writer_t *w, int yes);
+void pki_json_time(pki_json_writer_t *w, time_t t);     /* RFC 3339, "Z" */
+
+/* The text so far; owned by the writer, valid until its next call. */
+pki_rc_t pki_json_text(pki_json_writer_t *w, pki_bytes_t *text);
+
+
+#endif /* PKI_JSON_H */

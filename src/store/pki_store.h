@@ -1,0 +1,194 @@
+
+/*
+ * What Redis holds, and the verbs to read and change it.
+ *
+ * This head is the documentation of the keys; {name} is a hash tag, so that
+ * all keys of an issuer, or of a directory, share a slot of a cluster.
+ * Records are text, fields apart by one space, the first is the version.
+ *
+ *   pki:{<issuer>}:cert:<SERIAL>     string  1 not_before not_after source
+ *                                            requester
+ *   pki:{<issuer>}:revoked           hash    SERIAL -> 1 reason at
+ *                                            invalidity who
+ *   pki:{<issuer>}:audit             stream  action serial reason who from
+ *                                            why at
+ *   pki:{<directory>}:object:<id>    string  1 state since
+ *   pki:{<directory>}:sync           hash    at link
+ *   pki:{<directory>}:lease          string  token, with a time to live
+ *   pki:news                         channel of owners
+ *
+ * SERIAL is upper-case hexadecimal; times are seconds since the Epoch; the
+ * last field of a record runs to its end and may hold spaces.
+ *
+ * An owner names whose facts changed: "cert:<issuer>:<SERIAL>",
+ * "object:<directory>:<id>" or "all".  The script that changes a fact also
+ * publishes its owner.
+ *
+ * Verbs return nothing: each calls its callback exactly once, through the
+ * transport, and never from inside the call.  Arguments are copied.  No
+ * acknowledgement from Redis is PKI_STORE_FAILED, and then it is not known
+ * whether the change was made.
+ */
+
+#ifndef PKI_STORE_H
+#define PKI_STORE_H
+
+
+#include "pki.h"
+#include "pki_redis.h"
+#include "pki_serial.h"
+#include "pki_verdict.h"
+
+
+#define PKI_NAME_MAX        64      /* of an issuer or a directory */
+#define PKI_STORE_WHO_MAX   256     /* of who, from, why, requester */
+#define PKI_OWNER_SIZE      256     /* "object:", name, id and a zero octet */
+#define PKI_NEWS_CHANNEL    "pki:news"
+#define PKI_NEWS_ALL        "all"
+
+
+typedef enum {
+    PKI_STORE_DONE = 0,
+    PKI_STORE_SAME,         /* it was so already; nothing changed */
+    PKI_STORE_CONFLICT,     /* the present state forbids it; see `present` */
+    PKI_STORE_NOT_FOUND,
+    PKI_STORE_FAILED        /* no, or no usable, reply */
+} pki_store_result_t;
+
+
+typedef struct {
+    pki_reason_t      reason;
+    time_t            at;
+    time_t            invalidity;   /* RFC 5280, 5.3.2; 0: not known */
+    char              who[PKI_STORE_WHO_MAX + 1];
+} pki_revocation_t;
+
+
+typedef struct {
+    time_t            not_before;
+    time_t            not_after;
+    char              source[32];   /* "API", "Static" ...; no space */
+    char              requester[PKI_STORE_WHO_MAX + 1];
+} pki_record_t;
+
+
+/* who changes something, from where and why; for the audit stream */
+
+typedef struct {
+    const char       *who;
+    const char       *from;
+    const char       *why;          /* may be NULL */
+    time_t            at;
+} pki_actor_t;
+
+
+typedef struct {
+    const char       *issuer;       /* a name: see pki_name_valid() */
+    pki_serial_t      serial;
+    unsigned          nobjects;
+    struct {
+        const char   *directory;
+        const char   *id;
+        time_t        max_age;
+    }                 objects[PKI_FACTS_OBJECTS];
+} pki_store_query_t;
+
+
+typedef struct {
+    pki_store_result_t  result;     /* DONE or FAILED, never NOT_FOUND */
+    pki_facts_t       facts;        /* recorded, manual and objects are set */
+    pki_revocation_t  revocation;   /* of facts.manual */
+    pki_record_t      record;       /* when facts.recorded */
+    const char       *error;        /* of FAILED */
+} pki_store_found_t;
+
+
+typedef struct {
+    const char       *id;
+    unsigned          state;        /* PKI_OBJECT_* */
+    time_t            since;
+} pki_store_object_t;
+
+
+/* All strings of the answer are gone when the callback returns. */
+
+typedef void (*pki_store_found_pt)(void *data, const pki_store_found_t *found);
+
+typedef void (*pki_store_changed_pt)(void *data, pki_store_result_t result,
+    const pki_revocation_t *present, const char *error);
+
+typedef void (*pki_store_done_pt)(void *data, pki_store_result_t result,
+    long long n, const char *error);
+
+
+/* 1-64 of A-Z a-z 0-9 . _ - : what may stand in a key's hash tag. */
+int pki_name_valid(const char *name, size_t len);
+
+/* The owner's name in owner[PKI_OWNER_SIZE]; returns its length. */
+size_t pki_owner_cert(char *owner, const char *issuer,
+    const pki_serial_t *serial);
+size_t pki_owner_object(char *owner, const char *directory, const char *id);
+
+/*
+ * Reads all facts about a certificate, in one write: the record, the manual
+ * revocation, each object's state and its directory's last round.  A record
+ * that cannot be read is FAILED, never "not revoked".
+ */
+void pki_store_find(pki_redis_t *redis, const pki_store_query_t *query,
+    pki_store_found_pt found, void *data);
+
+/*
+ * Revokes.  A hold may become a final reason; the same reason again is
+ * SAME; every other second revocation is CONFLICT, with the present one.
+ * Unless `unrecorded`, a serial without a record is NOT_FOUND.
+ */
+void pki_store_revoke(pki_redis_t *redis, const char *issuer,
+    const pki_serial_t *serial, const pki_revocation_t *revocation,
+    const pki_actor_t *actor, int unrecorded, pki_store_changed_pt changed,
+    void *data);
+
+/*
+ * Releases a hold.  Any other revocation is CONFLICT; none at all is
+ * NOT_FOUND.
+ */
+void pki_store_release(pki_redis_t *redis, const char *issuer,
+    const pki_serial_t *serial, const pki_actor_t *actor,
+    pki_store_changed_pt changed, void *data);
+
+/* Records an issued certificate; the same serial again is SAME. */
+void pki_store_record(pki_redis_t *redis, const char *issuer,
+    const pki_serial_t *serial, const pki_record_t *record,
+    pki_store_done_pt done, void *data);
+
+/*
+ * Takes or renews a directory's lease for `ttl` milliseconds.  CONFLICT:
+ * somebody else holds it.  The token is the caller's, random.
+ */
+void pki_store_lease(pki_redis_t *redis, const char *directory,
+    const char *token, long ttl, pki_store_done_pt done, void *data);
+
+/*
+ * Writes object states, publishing those that changed; n is their number.
+ * CONFLICT, and nothing written: the token does not hold the lease.
+ */
+void pki_store_apply(pki_redis_t *redis, const char *directory,
+    const char *token, const pki_store_object_t *objects, size_t n,
+    pki_store_done_pt done, void *data);
+
+/*
+ * Ends a round: stores the delta link and the time.  CONFLICT as above.
+ */
+void pki_store_commit(pki_redis_t *redis, const char *directory,
+    const char *token, const char *link, time_t at, pki_store_done_pt done,
+    void *data);
+
+/*
+ * The readers of the records, for the fuzzer: each takes one value as Redis
+ * gave it.  PKI_INVALID: not of our making.
+ */
+pki_rc_t pki_record_read(pki_bytes_t text, pki_record_t *record);
+pki_rc_t pki_revocation_read(pki_bytes_t text, pki_revocation_t *revocation);
+pki_rc_t pki_object_read(pki_bytes_t text, unsigned *state, time_t *since);
+
+
+#endif /* PKI_STORE_H */
