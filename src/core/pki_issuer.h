@@ -53,7 +53,8 @@ typedef struct {
         unsigned char  key[EVP_MAX_MD_SIZE];
         size_t         len;
     }                 hash[PKI_DIGEST_N];
-    pki_serial_t      serial;       /* the CA certificate's own */
+    pki_serial_t      serial;       /* the CA certificate's own; len 0: a
+                                       serial that no CertID of ours has */
     unsigned          self_issued:1;
     unsigned char     fingerprint[PKI_FINGERPRINT_LEN];
 } pki_issuer_t;
@@ -76,11 +77,12 @@ int pki_issuer_match(const pki_issuer_t *issuer, pki_digest_t digest,
     pki_bytes_t name_hash, pki_bytes_t key_hash);
 
 /*
- * Makes a signer from a certificate and its key; takes references.  cert
- * is the issuer's own (then it is left out of answers), or a delegated one,
- * which must be issued directly by the issuer's key and carry
- * id-kp-OCSPSigning (RFC 6960, 4.2.2.2).  NULL with *err set otherwise, or
- * when the key is not the certificate's or of a kind that cannot sign.
+ * Makes a signer from a certificate and its key; takes references to both
+ * and none to the issuer.  cert is the issuer's own (then it is left out of
+ * answers), or a delegated one, which must be issued directly by the
+ * issuer's key and carry id-kp-OCSPSigning (RFC 6960, 4.2.2.2).  NULL with
+ * *err set otherwise, or when the key is not the certificate's or cannot
+ * sign: it must be RSA, EC, Ed25519 or Ed448 and prove it with a signature.
  * Validity in time is not checked here: see pki_signer_valid().
  */
 pki_signer_t *pki_signer_create(const pki_issuer_t *issuer, X509 *cert,
@@ -108,6 +110,34 @@ int pki_signer_valid(const pki_signer_t *signer, time_t now);
 
 /* SHA-256 of the signer's certificate: PKI_FINGERPRINT_LEN octets. */
 const unsigned char *pki_signer_fingerprint(const pki_signer_t *signer);
+
+/* SHA-1 of its public key: the byKey responder id (RFC 6960, 4.2.1). */
+pki_bytes_t pki_signer_key_hash(const pki_signer_t *signer);
+
+/* The certificate that goes into answers, DER; len 0: the CA's own. */
+pki_bytes_t pki_signer_cert(const pki_signer_t *signer);
+
+/*
+ * The first of n signature algorithms, OID contents in the client's order,
+ * that the signer can do (RFC 6960, 4.4.7.1).  The result is an index for
+ * the functions below; 0 is the default and also means that none fits.
+ */
+unsigned pki_signer_choose(const pki_signer_t *signer,
+    const pki_bytes_t *oids, unsigned n);
+
+/* The AlgorithmIdentifier, DER; constant. */
+pki_bytes_t pki_signer_algorithm(const pki_signer_t *signer,
+    unsigned algorithm);
+
+/* The longest signature. */
+size_t pki_signer_size(const pki_signer_t *signer);
+
+/*
+ * Signs data into sig, which has room for pki_signer_size() octets.
+ * PKI_ERROR with *err set: libcrypto or the key's hardware failed.
+ */
+pki_rc_t pki_signer_sign(pki_signer_t *signer, unsigned algorithm,
+    pki_bytes_t data, unsigned char *sig, size_t *len, pki_err_t *err);
 
 
 #endif /* PKI_ISSUER_H */

@@ -18,6 +18,17 @@
 #include "pki_verdict.h"
 
 
+#define PKI_OCSP_ARCS          "\x2b\x06\x01\x05\x05\x07\x30\x01"
+#define PKI_OCSP_ARCS_LEN      8    /* id-pkix-ocsp, 1.3.6.1.5.5.7.48.1 */
+
+#define PKI_OCSP_BASIC             1    /* arcs below it */
+#define PKI_OCSP_NONCE             2
+#define PKI_OCSP_RESPONSE_TYPES    4
+#define PKI_OCSP_ARCHIVE_CUTOFF    6
+#define PKI_OCSP_SERVICE_LOCATOR   7
+#define PKI_OCSP_ALGORITHMS        8
+#define PKI_OCSP_EXTENDED_REVOKE   9
+
 #define PKI_OCSP_NONCE_MAX     128  /* RFC 9654, 2.1 */
 #define PKI_OCSP_PREFERENCES   8    /* algorithms looked at, RFC 6960, 4.4.7 */
 

@@ -105,8 +105,9 @@ size_t pki_serial_to_text(const pki_serial_t *sn, char *text);
 /*
  * Reads the keys of the sealed format from the text of a key file: a line
  * "<epoch> <hex key>" each, epoch 0-15, key of 32, 48 or 64 digits, '#'
- * begins a comment; the last line names the epoch to issue with.
- * PKI_INVALID with the number of the line in err, never its content.
+ * begins a comment; the epoch of the last such line is the one to issue
+ * with.  PKI_INVALID with the number of the line in err, never its content;
+ * keys are wiped then.
  */
 pki_rc_t pki_serial_keys_read(const char *text, size_t len,
     pki_serial_keys_t *keys, pki_err_t *err);
@@ -155,16 +156,6 @@ pki_rc_t pki_guid_from_text(const char *text, size_t len,
     unsigned char guid[PKI_SERIAL_PAYLOAD]);
 void pki_guid_to_text(const unsigned char guid[PKI_SERIAL_PAYLOAD],
     char *text);
-
-/*
- * FF1 (NIST SP 800-38G) over n numerals of the given radix (2 .. 256), in
- * place.  PKI_INVALID: a numeral, the radix, n or the key's length is out
- * of bounds; PKI_ERROR: libcrypto failed and the numerals are undefined.
- */
-pki_rc_t pki_ff1_encrypt(pki_bytes_t key, pki_bytes_t tweak, unsigned radix,
-    unsigned char *numerals, size_t n);
-pki_rc_t pki_ff1_decrypt(pki_bytes_t key, pki_bytes_t tweak, unsigned radix,
-    unsigned char *numerals, size_t n);
 
 
 #endif /* PKI_SERIAL_H */

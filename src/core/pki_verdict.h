@@ -7,7 +7,8 @@
  * or-ed; a permanent reason beats a hold, and the earliest time wins.
  * What is not known is never good: a directory that has not completed a
  * round in time, or does not know an object it should, makes the outcome
- * PKI_OUTCOME_LATER, unless another source already says revoked for good.
+ * PKI_OUTCOME_LATER, unless another source speaks against the certificate,
+ * be it with a hold.  Of an overdue directory only a deletion counts.
  */
 
 #ifndef PKI_VERDICT_H
@@ -111,8 +112,8 @@ typedef struct {
  * of a cause live as long as those of the facts.  Never fails.
  *
  * this_update is now; next_update is now plus the life of the outcome
- * (unknown lives as long as a hold).  Whoever signs caps it by the
- * signer's own end.
+ * (unknown and extended ones live as long as a hold, "later" not at all).
+ * Whoever signs caps it by the signer's own end.
  */
 unsigned pki_verdict(pki_verdict_t *verdict, const pki_facts_t *facts,
     const pki_policy_t *policy, time_t now, pki_cause_t *causes);
@@ -120,7 +121,7 @@ unsigned pki_verdict(pki_verdict_t *verdict, const pki_facts_t *facts,
 /* Is this a CRLReason that a caller may ask for?  (RFC 5280: 7 is unused.) */
 int pki_reason_valid(int reason);
 
-/* "KeyCompromise" ...; a constant string. */
+/* "KeyCompromise" ..., or "None"; a constant string. */
 const char *pki_reason_name(pki_reason_t reason);
 
 /* "good", "hold", "revoked", "unknown", "tryLater"; a constant string. */

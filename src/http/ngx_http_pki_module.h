@@ -198,8 +198,8 @@ typedef struct {
     ngx_str_t                 tls_name;     /* whom the server must be */
     ngx_ssl_t                *ssl;
 
-    ngx_uint_t                line;         /* where it was configured */
-    ngx_str_t                 file;
+    ngx_uint_t                index;
+    ngx_http_pki_store_sh_t  *sh;           /* set when the zone is */
 } ngx_http_pki_store_t;
 
 
@@ -236,6 +236,439 @@ void ngx_http_pki_redis_destroy(ngx_http_pki_redis_t *link);
 
 /* The link's face for the store floor. */
 pki_redis_t *ngx_http_pki_redis_transport(ngx_http_pki_redis_t *link);
+
+
+/* ngx_http_pki_conf.c: blocks, defaults, checks across blocks */
+
+typedef enum {
+    NGX_HTTP_PKI_RESPONDER_AUTO = 0,
+    NGX_HTTP_PKI_RESPONDER_CA,
+    NGX_HTTP_PKI_RESPONDER_FILE
+} ngx_http_pki_responder_e;
+
+
+/* a name that stands in the configuration before its block, maybe */
+
+typedef struct {
+    ngx_str_t                 name;
+    ngx_str_t                 file;
+    ngx_uint_t                line;
+} ngx_http_pki_ref_t;
+
+
+/* whose object states count for an issuer's certificates */
+
+typedef struct {
+    ngx_str_t                 name;         /* terminated */
+    ngx_uint_t                classes;      /* bits 1 << pki_object_class_t */
+    time_t                    max_age;      /* 0: for ever */
+} ngx_http_pki_directory_t;
+
+
+typedef struct {
+    ngx_str_t                 name;         /* terminated */
+    ngx_uint_t                index;
+    ngx_http_pki_ref_t        store_ref;
+    ngx_http_pki_store_t     *store;
+
+    X509                     *cert;
+    EVP_PKEY                 *key;
+    ngx_uint_t                responder;
+    pki_key_type_t            responder_key;
+    time_t                    responder_valid;
+    time_t                    responder_backdate;
+    X509                     *responder_cert;
+    EVP_PKEY                 *responder_pkey;
+
+    ngx_uint_t                sealed;
+    pki_serial_keys_t        *serial_keys;
+    pki_policy_t              policy;
+    ngx_uint_t                unknown;
+    ngx_flag_t                extended_revoke;
+    time_t                    archive_cutoff;
+    ngx_array_t               directories;  /* ngx_http_pki_directory_t */
+
+    pki_issuer_t             *ca;
+    pki_signer_t             *signer;       /* ca and file; else NULL */
+    u_char                    identity[PKI_FINGERPRINT_LEN];
+                                            /* all that shapes an answer */
+    ngx_http_pki_issuer_sh_t *sh;
+} ngx_http_pki_issuer_t;
+
+
+typedef struct ngx_http_pki_worker_s  ngx_http_pki_worker_t;
+
+typedef struct {
+    size_t                    zone_size;
+    ngx_http_pki_zone_t       zone;
+    ngx_msec_t                news_timeout;
+    ngx_flag_t                stale_answers;
+    ngx_array_t               stores;       /* ngx_http_pki_store_t * */
+    ngx_array_t               issuers;      /* ngx_http_pki_issuer_t * */
+    ngx_http_pki_worker_t    *worker;       /* of this process, or NULL */
+} ngx_http_pki_main_conf_t;
+
+
+/* what one location answers for */
+
+typedef struct {
+    ngx_array_t              *refs;         /* NULL: all issuers */
+    ngx_http_pki_issuer_t   **issuers;
+    ngx_uint_t                n;
+} ngx_http_pki_scope_t;
+
+
+typedef enum {
+    NGX_HTTP_PKI_ROLE_READ = 0,
+    NGX_HTTP_PKI_ROLE_MANAGE            /* includes read */
+} ngx_http_pki_role_e;
+
+
+typedef struct {
+    u_char                    hash[PKI_FINGERPRINT_LEN];    /* SHA-256 */
+    ngx_uint_t                role;
+    ngx_str_t                 name;
+} ngx_http_pki_token_t;
+
+
+typedef enum {
+    NGX_HTTP_PKI_STATUS_JSON = 0,
+    NGX_HTTP_PKI_STATUS_PROMETHEUS,
+    NGX_HTTP_PKI_STATUS_PROBE
+} ngx_http_pki_status_e;
+
+
+typedef struct {
+    ngx_flag_t                ocsp;         /* not inherited */
+    ngx_http_pki_scope_t      ocsp_scope;
+    ngx_uint_t                max_certs;
+    size_t                    max_size;
+
+    ngx_flag_t                api;          /* not inherited */
+    ngx_http_pki_scope_t      api_scope;
+    ngx_array_t              *tokens;       /* ngx_http_pki_token_t */
+
+    ngx_uint_t                status;
+} ngx_http_pki_loc_conf_t;
+
+
+extern ngx_command_t  ngx_http_pki_commands[];
+
+void *ngx_http_pki_create_main_conf(ngx_conf_t *cf);
+char *ngx_http_pki_init_main_conf(ngx_conf_t *cf, void *conf);
+void *ngx_http_pki_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_pki_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+
+
+/* ngx_http_pki_block.c: the blocks pki_store and pki_issuer */
+
+/* bits of ngx_command_t.type that nginx leaves free for any module type */
+
+#define NGX_HTTP_PKI_STORE_CONF   0x00100000
+#define NGX_HTTP_PKI_ISSUER_CONF  0x00200000
+
+char *ngx_http_pki_store_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_address(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+char *ngx_http_pki_issuer_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pki_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pki_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_responder(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_serial_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_validity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_store_name(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_directory(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* ngx_http_pki_file.c: certificates, keys and secrets out of files */
+
+/*
+ * Each logs its error with the path in quotes and never what the file
+ * holds, and frees what it returned when cf->pool is destroyed.
+ */
+X509 *ngx_http_pki_read_cert(ngx_conf_t *cf, ngx_str_t *path);
+EVP_PKEY *ngx_http_pki_read_key(ngx_conf_t *cf, ngx_str_t *name);
+ngx_int_t ngx_http_pki_read_secret(ngx_conf_t *cf, ngx_str_t *path,
+    ngx_str_t *secret);
+pki_serial_keys_t *ngx_http_pki_read_serial_keys(ngx_conf_t *cf,
+    ngx_str_t *path);
+ngx_array_t *ngx_http_pki_read_tokens(ngx_conf_t *cf, ngx_str_t *path);
+
+
+/* ngx_http_pki_request.c: body, wait, wake, reply */
+
+typedef struct ngx_http_pki_ctx_s   ngx_http_pki_ctx_t;
+typedef struct ngx_http_pki_wait_s  ngx_http_pki_wait_t;
+
+/*
+ * Goes on with a request that waited; reply is what the callback brought
+ * and gone when the handler returns, or NULL: the deadline has passed.
+ */
+typedef void (*ngx_http_pki_wake_pt)(ngx_http_request_t *r, ngx_uint_t n,
+    const void *reply);
+
+
+/* common to all requests of ours; what a handler keeps hangs on `data` */
+
+struct ngx_http_pki_ctx_s {
+    void                     *data;
+    ngx_str_t                 caller;       /* who was authorized */
+    ngx_queue_t               waits;        /* cells not yet woken */
+    ngx_event_t               deadline;
+    ngx_http_pki_wake_pt      handler;
+};
+
+
+/*
+ * The wait cell: what a callback holds in place of a request.  It is on the
+ * heap and belongs to the callback, which ends it by waking it, once.
+ */
+
+struct ngx_http_pki_wait_s {
+    ngx_queue_t               queue;        /* in ctx->waits */
+    ngx_queue_t               flight;       /* of whoever will wake it */
+    ngx_http_request_t       *request;      /* NULL: gone, or answered */
+    ngx_uint_t                n;
+    void                     *data;         /* of whoever will wake it */
+};
+
+
+/* The request's context, made when it is first asked for; NULL: memory. */
+ngx_http_pki_ctx_t *ngx_http_pki_get_ctx(ngx_http_request_t *r);
+
+/*
+ * Reads, or for a method without a body discards, the body; then calls
+ * handler(r) once.  The return value is the content handler's.
+ */
+ngx_int_t ngx_http_pki_read_body(ngx_http_request_t *r, size_t max,
+    ngx_http_client_body_handler_pt handler);
+
+/*
+ * The body as one string, from memory or from a file.  NGX_DECLINED: it is
+ * larger than max; NGX_ERROR: memory, or the file.
+ */
+ngx_int_t ngx_http_pki_body(ngx_http_request_t *r, size_t max,
+    ngx_str_t *body);
+
+/*
+ * Makes a cell and sees to it that the request waits: handler is called for
+ * each cell woken, or once with NULL after `timeout` milliseconds.  NULL: no
+ * memory.  A request may wait on several cells with one handler.
+ */
+ngx_http_pki_wait_t *ngx_http_pki_wait(ngx_http_request_t *r,
+    ngx_http_pki_wake_pt handler, ngx_uint_t n, ngx_msec_t timeout);
+
+/* Takes a cell back that nobody was told of. */
+void ngx_http_pki_wait_cancel(ngx_http_pki_wait_t *wait);
+
+/* Ends a cell and goes on with its request, if that is still there. */
+void ngx_http_pki_wake(ngx_http_pki_wait_t *wait, const void *reply);
+
+/* Ends the request's waiting, then the request. */
+void ngx_http_pki_finalize(ngx_http_request_t *r, ngx_int_t rc);
+
+/*
+ * Sends a reply whose headers, apart from type and length, are set.
+ * Returns what to finalize with.
+ */
+ngx_int_t ngx_http_pki_reply(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *type, u_char *body, size_t len);
+
+/* The same with the text of a writer, which ends here. */
+ngx_int_t ngx_http_pki_reply_json(ngx_http_request_t *r, ngx_uint_t status,
+    pki_json_writer_t *w);
+
+/* Adds a header, whose value is not copied.  NULL: no memory. */
+ngx_table_elt_t *ngx_http_pki_header(ngx_http_request_t *r, ngx_str_t *name,
+    ngx_str_t *value);
+
+
+/* ngx_http_pki_ask.c: asking the store about a certificate */
+
+typedef struct {
+    pki_store_query_t         store;
+    pki_object_id_t           objects[PKI_BINDING_OBJECTS];
+    pki_binding_t             binding;
+    unsigned                  bound:1;      /* binding is set */
+    unsigned                  own:1;        /* the CA's own certificate */
+} ngx_http_pki_question_t;
+
+
+/* the reply of a wake; all of it is gone when the handler returns */
+
+typedef struct {
+    const ngx_http_pki_question_t  *question;
+    const ngx_http_pki_ticket_t    *ticket;
+    const pki_store_found_t        *found;
+} ngx_http_pki_told_t;
+
+
+/*
+ * Asks, and lets the request wait: handler is woken with n and an
+ * ngx_http_pki_told_t.  NGX_DECLINED: it waits for a question that was under
+ * way already; NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_pki_ask(ngx_http_request_t *r,
+    ngx_http_pki_issuer_t *issuer, const pki_serial_t *serial,
+    ngx_http_pki_wake_pt handler, ngx_uint_t n);
+
+/* A copy that stands by itself. */
+void ngx_http_pki_question_copy(ngx_http_pki_question_t *to,
+    const ngx_http_pki_question_t *from);
+
+/*
+ * Adds to the store's facts what the question itself knows.  The strings in
+ * facts are the question's from then on.
+ */
+void ngx_http_pki_facts(const ngx_http_pki_question_t *q,
+    const pki_store_found_t *found, pki_facts_t *facts);
+
+
+/* ngx_http_pki_signer.c: an issuer's signer in this process */
+
+typedef struct {
+    pki_signer_t             *signer;       /* of "responder auto" */
+    time_t                    tried_at;     /* the last try to issue one */
+    time_t                    logged_at;    /* that there is none */
+} ngx_http_pki_slot_t;
+
+/*
+ * The signer to use now: renewed when its end is near.  NULL: there is none
+ * that is valid, the cause is logged.
+ */
+pki_signer_t *ngx_http_pki_signer(ngx_http_pki_main_conf_t *mcf,
+    ngx_http_pki_issuer_t *issuer, ngx_log_t *log);
+
+
+/* ngx_http_pki_worker.c: init and exit of a process */
+
+/* a store as one process reaches it */
+
+typedef struct {
+    ngx_http_pki_zone_t      *zone;
+    ngx_http_pki_store_sh_t  *sh;
+    ngx_http_pki_redis_t     *commands;
+    ngx_http_pki_redis_t     *subscription; /* in worker 0, else NULL */
+    time_t                    logged_at;    /* that it did not answer */
+    ngx_http_pki_news_t       news;
+} ngx_http_pki_link_t;
+
+
+struct ngx_http_pki_worker_s {
+    ngx_http_pki_link_t      *links;        /* one per store */
+    ngx_uint_t                nlinks;
+    ngx_http_pki_slot_t      *slots;        /* one per issuer */
+    ngx_uint_t                nslots;
+    ngx_rbtree_t              flights;      /* questions under way */
+    ngx_rbtree_node_t         sentinel;
+};
+
+
+ngx_int_t ngx_http_pki_init_module(ngx_cycle_t *cycle);
+ngx_int_t ngx_http_pki_init_process(ngx_cycle_t *cycle);
+void ngx_http_pki_exit_process(ngx_cycle_t *cycle);
+
+/*
+ * The worker's state; made here when there is none yet, as after a reload
+ * with master_process off, which does not run init_process.
+ */
+ngx_http_pki_worker_t *ngx_http_pki_get_worker(ngx_http_pki_main_conf_t *mcf);
+
+/* The command link to a store. */
+pki_redis_t *ngx_http_pki_transport(ngx_http_pki_main_conf_t *mcf,
+    ngx_http_pki_store_t *store);
+
+/* Logs why the store did not answer, at most once a second. */
+void ngx_http_pki_store_failed(ngx_http_pki_main_conf_t *mcf,
+    ngx_http_pki_store_t *store, const char *error, ngx_log_t *log);
+
+/* Is the news from this store fresh enough to believe the cache? */
+ngx_uint_t ngx_http_pki_heard(ngx_http_pki_main_conf_t *mcf,
+    ngx_http_pki_store_t *store);
+
+
+/* a file for each thing served */
+
+ngx_int_t ngx_http_pki_ocsp_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_pki_api_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_pki_auth_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_pki_status_handler(ngx_http_request_t *r);
+
+
+/* ngx_http_pki_api.c: from a path to the call that serves it, and back */
+
+/* two strings of PKI_STORE_WHO_MAX as "\uXXXX", pretty-printed */
+
+#define NGX_HTTP_PKI_BODY_MAX        (16 * 1024)
+
+/* SCEPman's codes; errors that it does not number have HTTP's */
+
+#define NGX_HTTP_PKI_CODE_NOT_FOUND  7012
+#define NGX_HTTP_PKI_CODE_REVOKED    5013
+
+
+typedef struct ngx_http_pki_api_s  ngx_http_pki_api_t;
+
+typedef struct {
+    ngx_str_t                  path;
+    ngx_uint_t                 method;
+    ngx_uint_t                 role;
+                            /* before the store is asked; may answer */
+    ngx_int_t                (*prepare)(ngx_http_request_t *r,
+                                        ngx_http_pki_api_t *a);
+                            /* with a->chosen; NGX_BUSY: it waits */
+    ngx_int_t                (*handler)(ngx_http_request_t *r,
+                                        ngx_http_pki_api_t *a);
+} ngx_http_pki_route_t;
+
+
+/* what the store told about the serial under one issuer */
+
+typedef struct {
+    ngx_http_pki_issuer_t     *issuer;
+    ngx_http_pki_question_t    question;
+    pki_facts_t                facts;
+    pki_revocation_t           revocation;
+    pki_record_t               record;
+} ngx_http_pki_candidate_t;
+
+
+struct ngx_http_pki_api_s {
+    ngx_http_pki_main_conf_t  *mcf;
+    ngx_http_pki_route_t      *route;
+    pki_serial_t               serial;
+    ngx_http_pki_candidate_t  *candidates;
+    ngx_uint_t                 ncandidates;
+    ngx_uint_t                 pending;
+    ngx_http_pki_candidate_t  *chosen;
+    pki_revocation_t           revocation;  /* asked for */
+    char                       why[PKI_STORE_WHO_MAX + 1];
+};
+
+
+/* The role that this request needs; NGX_HTTP_PKI_ROLE_READ by default. */
+ngx_uint_t ngx_http_pki_api_role(ngx_http_request_t *r);
+
+/* Replies, counted; each returns what to finalize with. */
+ngx_int_t ngx_http_pki_api_send(ngx_http_request_t *r, ngx_uint_t status,
+    pki_json_writer_t *w);
+ngx_int_t ngx_http_pki_api_error(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_int_t code, const char *message);
+ngx_int_t ngx_http_pki_api_unavailable(ngx_http_request_t *r);
+
+
+/* ngx_http_pki_manage.c: inspect, revoke, hold, release */
+
+ngx_int_t ngx_http_pki_manage_inspect(ngx_http_request_t *r,
+    ngx_http_pki_api_t *a);
+ngx_int_t ngx_http_pki_manage_read(ngx_http_request_t *r,
+    ngx_http_pki_api_t *a);
+ngx_int_t ngx_http_pki_manage_revoke(ngx_http_request_t *r,
+    ngx_http_pki_api_t *a);
+ngx_int_t ngx_http_pki_manage_release(ngx_http_request_t *r,
+    ngx_http_pki_api_t *a);
 
 
 #endif /* _NGX_HTTP_PKI_MODULE_H_INCLUDED_ */

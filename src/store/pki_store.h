@@ -43,6 +43,9 @@
 #define PKI_NAME_MAX        64      /* of an issuer or a directory */
 #define PKI_STORE_WHO_MAX   256     /* of who, from, why, requester */
 #define PKI_OWNER_SIZE      256     /* "object:", name, id and a zero octet */
+#define PKI_STORE_APPLY_MAX 1000    /* objects at once; Redis stands still */
+#define PKI_STORE_CALLBACKS 8       /* different functions of each type below,
+                                       in one program; more are FAILED */
 #define PKI_NEWS_CHANNEL    "pki:news"
 #define PKI_NEWS_ALL        "all"
 
@@ -138,9 +141,10 @@ void pki_store_find(pki_redis_t *redis, const pki_store_query_t *query,
     pki_store_found_pt found, void *data);
 
 /*
- * Revokes.  A hold may become a final reason; the same reason again is
- * SAME; every other second revocation is CONFLICT, with the present one.
- * Unless `unrecorded`, a serial without a record is NOT_FOUND.
+ * Revokes.  A hold may become a final reason, and keeps its time if that is
+ * the earlier one; the same reason again is SAME; every other second
+ * revocation is CONFLICT.  Unless `unrecorded`, a serial without a record is
+ * NOT_FOUND.  `present` is what Redis holds now, NULL when NOT_FOUND.
  */
 void pki_store_revoke(pki_redis_t *redis, const char *issuer,
     const pki_serial_t *serial, const pki_revocation_t *revocation,
@@ -148,8 +152,8 @@ void pki_store_revoke(pki_redis_t *redis, const char *issuer,
     void *data);
 
 /*
- * Releases a hold.  Any other revocation is CONFLICT; none at all is
- * NOT_FOUND.
+ * Releases a hold.  Any other revocation is CONFLICT, and `present`; none
+ * at all is NOT_FOUND.
  */
 void pki_store_release(pki_redis_t *redis, const char *issuer,
     const pki_serial_t *serial, const pki_actor_t *actor,
@@ -162,13 +166,15 @@ void pki_store_record(pki_redis_t *redis, const char *issuer,
 
 /*
  * Takes or renews a directory's lease for `ttl` milliseconds.  CONFLICT:
- * somebody else holds it.  The token is the caller's, random.
+ * somebody else holds it.  The token is the caller's, random.  n is 1 when
+ * the lease was free before, also if it was lost, and 0 when renewed.
  */
 void pki_store_lease(pki_redis_t *redis, const char *directory,
     const char *token, long ttl, pki_store_done_pt done, void *data);
 
 /*
  * Writes object states, publishing those that changed; n is their number.
+ * An object that is in that state already keeps its `since`.
  * CONFLICT, and nothing written: the token does not hold the lease.
  */
 void pki_store_apply(pki_redis_t *redis, const char *directory,
@@ -176,7 +182,8 @@ void pki_store_apply(pki_redis_t *redis, const char *directory,
     pki_store_done_pt done, void *data);
 
 /*
- * Ends a round: stores the delta link and the time.  CONFLICT as above.
+ * Ends a round: stores the delta link and the time.  link may be NULL: the
+ * stored one stays.  CONFLICT as above.
  */
 void pki_store_commit(pki_redis_t *redis, const char *directory,
     const char *token, const char *link, time_t at, pki_store_done_pt done,

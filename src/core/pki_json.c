@@ -1,0 +1,613 @@
+
+/*
+ * The reader of JSON: yajl's event parser, fed in one piece.
+ *
+ * What yajl is lax about is looked at before: UTF-8 (it takes overlong
+ * forms) and surrogates (it makes a '?' of half a pair), so that a string
+ * it hands over is what its sender meant.  yajl also believes that memory
+ * never ends, so its allocations are kept in a table: when one fails, the
+ * reader leaves yajl with longjmp() and releases what the table holds.
+ */
+
+#include "pki_json.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <openssl/crypto.h>
+#include <yajl/yajl_parse.h>
+
+
+#define PKI_JSON_BLOCKS    16       /* yajl 2.1 holds 7 at most */
+#define PKI_JSON_ECHO      40       /* octets of the input in a message */
+#define PKI_JSON_NUMBER    24       /* "-9223372036854775808" */
+#define PKI_JSON_NO_TYPE   (-1)     /* that a member can have */
+
+
+typedef struct {
+    pki_json_field_t   *fields;
+    size_t              n;
+    pki_json_field_t   *field;      /* whose value comes next */
+    int                 inside;     /* of the object */
+    pki_rc_t            rc;
+    pki_err_t          *err;
+    jmp_buf             nomem;
+    void               *blocks[PKI_JSON_BLOCKS];
+} pki_json_reader_t;
+
+
+static const char *pki_json_check(pki_bytes_t text);
+static size_t pki_json_escape(const unsigned char *p, size_t len);
+static long pki_json_unit(const unsigned char *p, size_t len);
+
+static pki_rc_t pki_json_parse(pki_json_reader_t *r, pki_bytes_t text);
+static void *pki_json_yajl_malloc(void *ctx, size_t size);
+static void *pki_json_yajl_realloc(void *ctx, void *p, size_t size);
+static void pki_json_yajl_free(void *ctx, void *p);
+static void **pki_json_block(pki_json_reader_t *r, void *p);
+
+static int pki_json_on_map(void *ctx);
+static int pki_json_on_array(void *ctx);
+static int pki_json_on_name(void *ctx, const unsigned char *p, size_t len);
+static int pki_json_on_null(void *ctx);
+static int pki_json_on_boolean(void *ctx, int yes);
+static int pki_json_on_number(void *ctx, const char *p, size_t len);
+static int pki_json_on_string(void *ctx, const unsigned char *p, size_t len);
+static int pki_json_expect(pki_json_reader_t *r, int type);
+static int pki_json_refuse(pki_json_reader_t *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+
+static const char  *pki_json_types[] = {
+    "a string",
+    "an integer",
+    "true or false"
+};
+
+
+static const yajl_callbacks  pki_json_callbacks = {
+    pki_json_on_null,
+    pki_json_on_boolean,
+    NULL,
+    NULL,
+    pki_json_on_number,
+    pki_json_on_string,
+    pki_json_on_map,
+    pki_json_on_name,
+    NULL,
+    pki_json_on_array,
+    NULL
+};
+
+
+pki_rc_t
+pki_json_read(pki_bytes_t text, pki_json_field_t *fields, size_t n,
+    pki_err_t *err)
+{
+    size_t              i;
+    pki_rc_t            rc;
+    const char         *reason;
+    pki_json_reader_t   r;
+
+    for (i = 0; i < n; i++) {
+        fields[i].seen = 0;
+        fields[i].given = 0;
+        fields[i].integer = 0;
+        fields[i].string = NULL;
+        fields[i].len = 0;
+    }
+
+    reason = pki_json_check(text);
+
+    if (reason) {
+        pki_err_set(err, "the text %s", reason);
+        return PKI_INVALID;
+    }
+
+    memset(&r, 0, sizeof(pki_json_reader_t));
+
+    r.fields = fields;
+    r.n = n;
+    r.err = err;
+
+    rc = pki_json_parse(&r, text);
+
+    if (rc == PKI_ERROR) {
+        pki_err_ssl(err, "no memory to read JSON");
+    }
+
+    if (rc != PKI_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (fields[i].required && !fields[i].given) {
+            pki_err_set(err, "the member \"%s\" is missing", fields[i].name);
+            return PKI_INVALID;
+        }
+    }
+
+    return PKI_OK;
+}
+
+
+void
+pki_json_free(pki_json_field_t *fields, size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        OPENSSL_free(fields[i].string);
+        fields[i].string = NULL;
+        fields[i].len = 0;
+        fields[i].given = 0;
+    }
+}
+
+
+/* What is wrong with a text before its grammar; NULL: nothing. */
+
+static const char *
+pki_json_check(pki_bytes_t text)
+{
+    size_t  i, n;
+
+    if (text.len == 0) {
+        return "is empty";
+    }
+
+    if (text.len > PKI_JSON_TEXT_MAX) {
+        return "is too long";
+    }
+
+    for (i = 0; i < text.len; i += n) {
+
+        n = pki_json_utf8(text.data + i, text.len - i);
+
+        if (n == 0) {
+            return "is not UTF-8";
+        }
+
+        if (text.data[i] == '\\') {
+            n = pki_json_escape(text.data + i, text.len - i);
+
+            if (n == 0) {
+                return "has an escape of half a surrogate pair";
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+size_t
+pki_json_utf8(const unsigned char *p, size_t len)
+{
+    size_t         i, n;
+    unsigned char  min, max;
+
+    min = 0x80;
+    max = 0xbf;
+
+    if (p[0] < 0x80) {
+        return 1;
+
+    } else if (p[0] < 0xc2) {
+        return 0;
+
+    } else if (p[0] < 0xe0) {
+        n = 2;
+
+    } else if (p[0] < 0xf0) {
+        n = 3;
+        min = p[0] == 0xe0 ? 0xa0 : min;
+        max = p[0] == 0xed ? 0x9f : max;
+
+    } else if (p[0] < 0xf5) {
+        n = 4;
+        min = p[0] == 0xf0 ? 0x90 : min;
+        max = p[0] == 0xf4 ? 0x8f : max;
+
+    } else {
+        return 0;
+    }
+
+    if (len < n || p[1] < min || p[1] > max) {
+        return 0;
+    }
+
+    for (i = 2; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+
+    return n;
+}
+
+
+/* The length of an escape, or of a pair; yajl judges all the rest. */
+
+static size_t
+pki_json_escape(const unsigned char *p, size_t len)
+{
+    long  high, low;
+
+    if (len > 1 && p[1] == '\\') {
+        return 2;
+    }
+
+    high = pki_json_unit(p, len);
+
+    if (high < 0xd800 || high > 0xdfff) {
+        return 1;
+    }
+
+    low = pki_json_unit(p + 6, len - 6);
+
+    return high < 0xdc00 && low >= 0xdc00 && low <= 0xdfff ? 12 : 0;
+}
+
+
+/* The number after "\u"; -1: p is another thing. */
+
+static long
+pki_json_unit(const unsigned char *p, size_t len)
+{
+    int     digit;
+    long    unit;
+    size_t  i;
+
+    if (len < 6 || p[0] != '\\' || p[1] != 'u') {
+        return -1;
+    }
+
+    unit = 0;
+
+    for (i = 2; i < 6; i++) {
+        digit = OPENSSL_hexchar2int(p[i]);
+
+        if (digit < 0) {
+            return -1;
+        }
+
+        unit = unit << 4 | digit;
+    }
+
+    return unit;
+}
+
+
+static pki_rc_t
+pki_json_parse(pki_json_reader_t *r, pki_bytes_t text)
+{
+    size_t             i;
+    yajl_handle        handle;
+    yajl_status        status;
+    unsigned char     *reason;
+    yajl_alloc_funcs   funcs;
+
+    funcs.malloc = pki_json_yajl_malloc;
+    funcs.realloc = pki_json_yajl_realloc;
+    funcs.free = pki_json_yajl_free;
+    funcs.ctx = r;
+
+    if (setjmp(r->nomem)) {
+        for (i = 0; i < PKI_JSON_BLOCKS; i++) {
+            OPENSSL_free(r->blocks[i]);
+        }
+
+        return PKI_ERROR;
+    }
+
+    handle = yajl_alloc(&pki_json_callbacks, &funcs, r);
+
+    if (handle == NULL) {
+        return PKI_ERROR;
+    }
+
+    status = yajl_parse(handle, text.data, text.len);
+
+    if (status == yajl_status_ok) {
+        status = yajl_complete_parse(handle);
+    }
+
+    if (status == yajl_status_error) {
+        reason = yajl_get_error(handle, 0, NULL, 0);
+
+        (void) pki_json_refuse(r, "the text is not JSON: %.*s",
+                               (int) strcspn((char *) reason, "\n"), reason);
+
+        yajl_free_error(handle, reason);
+    }
+
+    yajl_free(handle);
+
+    return r->rc;
+}
+
+
+static void *
+pki_json_yajl_malloc(void *ctx, size_t size)
+{
+    return pki_json_yajl_realloc(ctx, NULL, size);
+}
+
+
+static void *
+pki_json_yajl_realloc(void *ctx, void *p, size_t size)
+{
+    pki_json_reader_t  *r = ctx;
+
+    void  *grown, **block;
+
+    block = pki_json_block(r, p);
+    grown = block ? OPENSSL_realloc(p, size) : NULL;
+
+    if (grown == NULL) {
+        longjmp(r->nomem, 1);
+    }
+
+    *block = grown;
+
+    return grown;
+}
+
+
+static void
+pki_json_yajl_free(void *ctx, void *p)
+{
+    pki_json_reader_t  *r = ctx;
+
+    void  **block;
+
+    block = pki_json_block(r, p);
+
+    if (block) {
+        OPENSSL_free(p);
+        *block = NULL;
+    }
+}
+
+
+/* Where p is kept; of NULL, a place that is free. */
+
+static void **
+pki_json_block(pki_json_reader_t *r, void *p)
+{
+    size_t  i;
+
+    for (i = 0; i < PKI_JSON_BLOCKS; i++) {
+        if (r->blocks[i] == p) {
+            return &r->blocks[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static int
+pki_json_on_map(void *ctx)
+{
+    pki_json_reader_t  *r = ctx;
+
+    if (r->inside) {
+        return pki_json_expect(r, PKI_JSON_NO_TYPE);
+    }
+
+    r->inside = 1;
+
+    return 1;
+}
+
+
+static int
+pki_json_on_array(void *ctx)
+{
+    return pki_json_expect(ctx, PKI_JSON_NO_TYPE);
+}
+
+
+static int
+pki_json_on_name(void *ctx, const unsigned char *p, size_t len)
+{
+    pki_json_reader_t  *r = ctx;
+
+    char               echo[PKI_JSON_ECHO + 1];
+    size_t             i;
+    pki_json_field_t  *field;
+
+    for (i = 0; i < r->n; i++) {
+        field = &r->fields[i];
+
+        if (strlen(field->name) != len
+            || strncasecmp(field->name, (const char *) p, len) != 0)
+        {
+            continue;
+        }
+
+        if (field->seen) {
+            return pki_json_refuse(r, "the member \"%s\" is given twice",
+                                   field->name);
+        }
+
+        field->seen = 1;
+        r->field = field;
+
+        return 1;
+    }
+
+    for (i = 0; i < len && i < PKI_JSON_ECHO; i++) {
+        echo[i] = p[i];
+
+        if (p[i] < 0x20 || p[i] > 0x7e || p[i] == '"' || p[i] == '\\') {
+            echo[i] = '?';
+        }
+    }
+
+    echo[i] = '\0';
+
+    return pki_json_refuse(r, "the member \"%s%s\" is unknown", echo,
+                           len > PKI_JSON_ECHO ? "..." : "");
+}
+
+
+static int
+pki_json_on_null(void *ctx)
+{
+    pki_json_reader_t  *r = ctx;
+
+    if (r->inside && r->field->nullable) {
+        return 1;
+    }
+
+    return pki_json_expect(r, PKI_JSON_NO_TYPE);
+}
+
+
+static int
+pki_json_on_boolean(void *ctx, int yes)
+{
+    pki_json_reader_t  *r = ctx;
+
+    if (!pki_json_expect(r, PKI_JSON_BOOLEAN)) {
+        return 0;
+    }
+
+    r->field->integer = yes != 0;
+    r->field->given = 1;
+
+    return 1;
+}
+
+
+/* the text of a number, since yajl's own conversion may overflow */
+
+static int
+pki_json_on_number(void *ctx, const char *p, size_t len)
+{
+    pki_json_reader_t  *r = ctx;
+
+    char        number[PKI_JSON_NUMBER];
+    size_t      i;
+    long long   n;
+
+    if (!pki_json_expect(r, PKI_JSON_INTEGER)) {
+        return 0;
+    }
+
+    for (i = 0; i < len; i++) {
+        if (p[i] == '.' || p[i] == 'e' || p[i] == 'E') {
+            return pki_json_expect(r, PKI_JSON_NO_TYPE);
+        }
+    }
+
+    errno = ERANGE;
+    n = 0;
+
+    if (len < PKI_JSON_NUMBER) {
+        memcpy(number, p, len);
+        number[len] = '\0';
+
+        errno = 0;
+        n = strtoll(number, NULL, 10);
+    }
+
+    if (errno == ERANGE) {
+        return pki_json_refuse(r, "the member \"%s\" is out of range",
+                               r->field->name);
+    }
+
+    r->field->integer = n;
+    r->field->given = 1;
+
+    return 1;
+}
+
+
+static int
+pki_json_on_string(void *ctx, const unsigned char *p, size_t len)
+{
+    pki_json_reader_t  *r = ctx;
+
+    pki_json_field_t  *field;
+
+    if (!pki_json_expect(r, PKI_JSON_STRING)) {
+        return 0;
+    }
+
+    field = r->field;
+
+    if (len > field->max) {
+        return pki_json_refuse(r, "the member \"%s\" is longer than %zu "
+                               "octets", field->name, field->max);
+    }
+
+    if (len && memchr(p, '\0', len)) {
+        return pki_json_refuse(r, "the member \"%s\" holds a NUL",
+                               field->name);
+    }
+
+    field->string = OPENSSL_malloc(len + 1);
+
+    if (field->string == NULL) {
+        r->rc = PKI_ERROR;
+        return 0;
+    }
+
+    if (len) {
+        memcpy(field->string, p, len);
+    }
+
+    field->string[len] = '\0';
+    field->len = len;
+    field->given = 1;
+
+    return 1;
+}
+
+
+/* May a value of this type stand here? */
+
+static int
+pki_json_expect(pki_json_reader_t *r, int type)
+{
+    if (!r->inside) {
+        return pki_json_refuse(r, "the text must be a JSON object");
+    }
+
+    if (type != (int) r->field->type) {
+        return pki_json_refuse(r, "the member \"%s\" must be %s",
+                               r->field->name,
+                               pki_json_types[r->field->type]);
+    }
+
+    return 1;
+}
+
+
+static int
+pki_json_refuse(pki_json_reader_t *r, const char *fmt, ...)
+{
+    char     text[PKI_ERR_LEN];
+    va_list  args;
+
+    va_start(args, fmt);
+
+    if (vsnprintf(text, PKI_ERR_LEN, fmt, args) < 0) {
+        text[0] = '\0';
+    }
+
+    va_end(args);
+
+    pki_err_set(r->err, "%s", text);
+    r->rc = PKI_INVALID;
+
+    return 0;
+}

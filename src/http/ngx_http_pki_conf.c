@@ -1,0 +1,743 @@
+
+/*
+ * The table of directives, defaults, and checks across blocks.
+ *
+ * pki_store and pki_issuer are nouns with a few directives each.  Their rows
+ * stand in this one table under a context of their own, so that nginx itself
+ * counts arguments, refuses strangers and names the line.  The blocks are
+ * in ngx_http_pki_block.c.  A block may name another that comes later: names
+ * are resolved when all have been seen, and an unknown one is reported with
+ * the line where it stands.
+ */
+
+#include "ngx_http_pki_module.h"
+
+
+#define NGX_HTTP_PKI_ZONE_SIZE       (32 * 1024 * 1024)
+
+/* a certificate costs about 100 octets of a request; room for one array */
+#define NGX_HTTP_PKI_CERTS_MAX       256
+
+
+static char *ngx_http_pki_ocsp(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_pki_api(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_pki_tokens(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_pki_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+static char *ngx_http_pki_location(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_handler_pt handler);
+static ngx_int_t ngx_http_pki_refs(ngx_conf_t *cf,
+    ngx_http_pki_scope_t *scope);
+static ngx_int_t ngx_http_pki_needed(ngx_conf_t *cf, const char *what);
+static ngx_int_t ngx_http_pki_resolve(ngx_conf_t *cf, const char *what,
+    ngx_http_pki_scope_t *scope);
+static ngx_int_t ngx_http_pki_distinct(ngx_conf_t *cf, const char *what,
+    ngx_http_pki_scope_t *scope);
+
+
+static ngx_conf_enum_t  ngx_http_pki_serials[] = {
+    { ngx_string("plain"), 0 },
+    { ngx_string("sealed"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_pki_unknowns[] = {
+    { ngx_string("unknown"), 0 },
+    { ngx_string("serial"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_pki_database_bounds = {
+    ngx_conf_check_num_bounds, 0, 65535
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_pki_certs_bounds = {
+    ngx_conf_check_num_bounds, 1, NGX_HTTP_PKI_CERTS_MAX
+};
+
+
+ngx_command_t  ngx_http_pki_commands[] = {
+
+    { ngx_string("pki_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_main_conf_t, zone_size),
+      NULL },
+
+    { ngx_string("pki_news_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_main_conf_t, news_timeout),
+      NULL },
+
+    { ngx_string("pki_stale_answers"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_main_conf_t, stale_answers),
+      NULL },
+
+    { ngx_string("pki_store"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_pki_store_block,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pki_issuer"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_pki_issuer_block,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pki_ocsp"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
+      ngx_http_pki_ocsp,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pki_ocsp_max_certs"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_pki_loc_conf_t, max_certs),
+      &ngx_http_pki_certs_bounds },
+
+    { ngx_string("pki_ocsp_max_size"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_pki_loc_conf_t, max_size),
+      NULL },
+
+    { ngx_string("pki_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
+      ngx_http_pki_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pki_api_tokens"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_tokens,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pki_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_pki_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* in a pki_store block */
+
+    { ngx_string("address"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_address,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("database"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_store_t, database),
+      &ngx_http_pki_database_bounds },
+
+    { ngx_string("user"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_store_t, user),
+      NULL },
+
+    { ngx_string("secret_file"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_store_t, secret_file),
+      NULL },
+
+    { ngx_string("timeout"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_store_t, timeout),
+      NULL },
+
+    { ngx_string("tls"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_store_t, tls),
+      NULL },
+
+    { ngx_string("tls_ca_file"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_store_t, tls_ca_file),
+      NULL },
+
+    { ngx_string("tls_name"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_store_t, tls_name),
+      NULL },
+
+    /* in a pki_issuer block */
+
+    { ngx_string("certificate"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_certificate,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("key"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("responder"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_1MORE,
+      ngx_http_pki_responder,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("serial"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_issuer_t, sealed),
+      &ngx_http_pki_serials },
+
+    { ngx_string("serial_key"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_serial_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("validity"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_1MORE,
+      ngx_http_pki_validity,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("store"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_store_name,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("unknown"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_issuer_t, unknown),
+      &ngx_http_pki_unknowns },
+
+    { ngx_string("extended_revoke"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_issuer_t, extended_revoke),
+      NULL },
+
+    { ngx_string("archive_cutoff"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_issuer_t, archive_cutoff),
+      NULL },
+
+    { ngx_string("directory"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE23,
+      ngx_http_pki_directory,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+void *
+ngx_http_pki_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_pki_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_pki_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     mcf->zone = { NULL };
+     *     mcf->worker = NULL;
+     */
+
+    mcf->zone_size = NGX_CONF_UNSET_SIZE;
+    mcf->news_timeout = NGX_CONF_UNSET_MSEC;
+    mcf->stale_answers = NGX_CONF_UNSET;
+
+    if (ngx_array_init(&mcf->stores, cf->pool, 1,
+                       sizeof(ngx_http_pki_store_t *))
+        != NGX_OK
+        || ngx_array_init(&mcf->issuers, cf->pool, 2,
+                          sizeof(ngx_http_pki_issuer_t *))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return mcf;
+}
+
+
+char *
+ngx_http_pki_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_pki_main_conf_t *mcf = conf;
+
+    ngx_str_t                zone = ngx_string("ngx_http_pki");
+    ngx_uint_t               i, k;
+    ngx_http_pki_store_t   **stores;
+    ngx_http_pki_issuer_t  **issuers, *issuer;
+
+    ngx_conf_init_size_value(mcf->zone_size, NGX_HTTP_PKI_ZONE_SIZE);
+    ngx_conf_init_msec_value(mcf->news_timeout, 2000);
+    ngx_conf_init_value(mcf->stale_answers, 1);
+
+    if (mcf->news_timeout == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"pki_news_timeout\" must not be zero");
+        return NGX_CONF_ERROR;
+    }
+
+    stores = mcf->stores.elts;
+    issuers = mcf->issuers.elts;
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+        issuer = issuers[i];
+
+        if (issuer->store_ref.name.len == 0 && mcf->stores.nelts == 1) {
+            issuer->store = stores[0];
+            continue;
+        }
+
+        for (k = 0; k < mcf->stores.nelts; k++) {
+            if (stores[k]->name.len == issuer->store_ref.name.len
+                && ngx_strncmp(stores[k]->name.data,
+                               issuer->store_ref.name.data,
+                               stores[k]->name.len)
+                   == 0)
+            {
+                issuer->store = stores[k];
+                break;
+            }
+        }
+
+        if (issuer->store == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          issuer->store_ref.name.len
+                          ? "pki_issuer \"%V\": pki_store \"%V\" not found "
+                            "in %V:%ui"
+                          : "pki_issuer \"%V\": needs \"store\"%V, there is "
+                            "not exactly one pki_store in %V:%ui",
+                          &issuer->name, &issuer->store_ref.name,
+                          &issuer->store_ref.file, issuer->store_ref.line);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (mcf->issuers.nelts == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_http_pki_zone_add(cf, &mcf->zone, &zone, mcf->zone_size)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+void *
+ngx_http_pki_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_pki_loc_conf_t  *lcf;
+
+    lcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_pki_loc_conf_t));
+    if (lcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     lcf->ocsp = 0;
+     *     lcf->ocsp_scope = { NULL };
+     *     lcf->api = 0;
+     *     lcf->api_scope = { NULL };
+     */
+
+    lcf->max_certs = NGX_CONF_UNSET_UINT;
+    lcf->max_size = NGX_CONF_UNSET_SIZE;
+    lcf->tokens = NGX_CONF_UNSET_PTR;
+    lcf->status = NGX_CONF_UNSET_UINT;
+
+    return lcf;
+}
+
+
+char *
+ngx_http_pki_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_pki_loc_conf_t *prev = parent;
+    ngx_http_pki_loc_conf_t *conf = child;
+
+    ngx_conf_merge_uint_value(conf->max_certs, prev->max_certs, 16);
+    ngx_conf_merge_size_value(conf->max_size, prev->max_size, 16 * 1024);
+    ngx_conf_merge_ptr_value(conf->tokens, prev->tokens, NULL);
+
+    if (conf->ocsp
+        && ngx_http_pki_resolve(cf, "pki_ocsp", &conf->ocsp_scope) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->status != NGX_CONF_UNSET_UINT
+        && ngx_http_pki_needed(cf, "pki_status") != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->api) {
+        if (ngx_http_pki_resolve(cf, "pki_api", &conf->api_scope) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+
+        if (conf->tokens == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"pki_api\" needs \"pki_api_tokens\": nobody could "
+                          "be told apart");
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* directives of a location */
+
+static char *
+ngx_http_pki_ocsp(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_pki_loc_conf_t *lcf = conf;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* a GET's payload begins where the location's name ends */
+
+    if (clcf->named || clcf->noname
+#if (NGX_PCRE)
+        || clcf->regex
+#endif
+       )
+    {
+        return "needs a location with a prefix, which the payload of a GET "
+               "follows";
+    }
+
+    if (ngx_http_pki_refs(cf, &lcf->ocsp_scope) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->ocsp = 1;
+
+    return ngx_http_pki_location(cf, cmd, ngx_http_pki_ocsp_handler);
+}
+
+
+static char *
+ngx_http_pki_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_pki_loc_conf_t *lcf = conf;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->named || clcf->noname
+#if (NGX_PCRE)
+        || clcf->regex
+#endif
+       )
+    {
+        return "needs a location with a prefix, which the name of a call "
+               "follows";
+    }
+
+    if (ngx_http_pki_refs(cf, &lcf->api_scope) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->api = 1;
+
+    return ngx_http_pki_location(cf, cmd, ngx_http_pki_api_handler);
+}
+
+
+static char *
+ngx_http_pki_tokens(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_pki_loc_conf_t *lcf = conf;
+
+    ngx_str_t  *value;
+
+    if (lcf->tokens != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    lcf->tokens = ngx_http_pki_read_tokens(cf, &value[1]);
+
+    return lcf->tokens ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_pki_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_pki_loc_conf_t *lcf = conf;
+
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    static ngx_conf_enum_t  formats[] = {
+        { ngx_string("json"), NGX_HTTP_PKI_STATUS_JSON },
+        { ngx_string("prometheus"), NGX_HTTP_PKI_STATUS_PROMETHEUS },
+        { ngx_string("probe"), NGX_HTTP_PKI_STATUS_PROBE },
+        { ngx_null_string, 0 }
+    };
+
+    lcf->status = NGX_HTTP_PKI_STATUS_JSON;
+
+    if (cf->args->nelts == 2) {
+        value = cf->args->elts;
+
+        for (i = 0; formats[i].name.len; i++) {
+            if (ngx_strcmp(formats[i].name.data, value[1].data) == 0) {
+                lcf->status = formats[i].value;
+                break;
+            }
+        }
+
+        if (formats[i].name.len == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid value \"%V\" in \"pki_status\", it "
+                               "must be \"json\", \"prometheus\" or \"probe\"",
+                               &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return ngx_http_pki_location(cf, cmd, ngx_http_pki_status_handler);
+}
+
+
+static char *
+ngx_http_pki_location(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_handler_pt handler)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler == handler) {
+        return "is duplicate";
+    }
+
+    if (clcf->handler) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" stands in a location that serves something "
+                           "else already", &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf->handler = handler;
+
+    return NGX_CONF_OK;
+}
+
+
+/* references */
+
+static ngx_int_t
+ngx_http_pki_refs(ngx_conf_t *cf, ngx_http_pki_scope_t *scope)
+{
+    ngx_str_t           *value;
+    ngx_uint_t           i;
+    ngx_http_pki_ref_t  *ref;
+
+    if (cf->args->nelts == 1 || scope->refs) {
+        return NGX_OK;
+    }
+
+    scope->refs = ngx_array_create(cf->pool, cf->args->nelts - 1,
+                                   sizeof(ngx_http_pki_ref_t));
+    if (scope->refs == NULL) {
+        return NGX_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        ref = ngx_array_push(scope->refs);
+        if (ref == NULL) {
+            return NGX_ERROR;
+        }
+
+        ref->name = value[i];
+        ref->file = cf->conf_file->file.name;
+        ref->line = cf->conf_file->line;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_pki_needed(ngx_conf_t *cf, const char *what)
+{
+    ngx_http_pki_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_pki_module);
+
+    if (mcf->issuers.nelts) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"%s\" needs a \"pki_issuer\"", what);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_pki_resolve(ngx_conf_t *cf, const char *what,
+    ngx_http_pki_scope_t *scope)
+{
+    ngx_uint_t                 i, k;
+    ngx_http_pki_ref_t        *refs;
+    ngx_http_pki_issuer_t    **issuers;
+    ngx_http_pki_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_pki_module);
+
+    issuers = mcf->issuers.elts;
+
+    if (ngx_http_pki_needed(cf, what) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (scope->refs == NULL) {
+        scope->issuers = issuers;
+        scope->n = mcf->issuers.nelts;
+        return ngx_http_pki_distinct(cf, what, scope);
+    }
+
+    refs = scope->refs->elts;
+
+    scope->issuers = ngx_palloc(cf->pool, scope->refs->nelts
+                                          * sizeof(ngx_http_pki_issuer_t *));
+    if (scope->issuers == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < scope->refs->nelts; i++) {
+
+        for (k = 0; k < mcf->issuers.nelts; k++) {
+            if (ngx_strcmp(issuers[k]->name.data, refs[i].name.data) == 0) {
+                scope->issuers[scope->n++] = issuers[k];
+                break;
+            }
+        }
+
+        if (k == mcf->issuers.nelts) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"%s\": pki_issuer \"%V\" not found in %V:%ui",
+                          what, &refs[i].name, &refs[i].file, refs[i].line);
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_pki_distinct(cf, what, scope);
+}
+
+
+/* a CertID must name one issuer, or the first would hide the others */
+
+static ngx_int_t
+ngx_http_pki_distinct(ngx_conf_t *cf, const char *what,
+    ngx_http_pki_scope_t *scope)
+{
+    ngx_uint_t      i, k;
+    pki_bytes_t     name, key;
+    pki_issuer_t   *ca;
+
+    for (i = 0; i < scope->n; i++) {
+        ca = scope->issuers[i]->ca;
+
+        name.data = ca->hash[PKI_DIGEST_SHA256].name;
+        name.len = ca->hash[PKI_DIGEST_SHA256].len;
+        key.data = ca->hash[PKI_DIGEST_SHA256].key;
+        key.len = ca->hash[PKI_DIGEST_SHA256].len;
+
+        for (k = 0; k < i; k++) {
+            if (pki_issuer_match(scope->issuers[k]->ca, PKI_DIGEST_SHA256,
+                                 name, key))
+            {
+                ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                              "\"%s\": pki_issuer \"%V\" and \"%V\" have the "
+                              "same name and key", what,
+                              &scope->issuers[k]->name,
+                              &scope->issuers[i]->name);
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,275 @@
+
+/*
+ * A callback that is owed comes once, later and with what was promised:
+ * when the verb was refused, when there is no memory at all, and when a
+ * program has more callbacks than it may.
+ */
+
+#include "pki_test.h"
+#include "pki_test_transport.h"
+#include "pki_cell.h"
+
+
+typedef struct {
+    int                 calls;
+    pki_store_result_t  result;
+    char                error[64];
+} test_got_t;
+
+
+static void test_note(void *data, pki_store_result_t result,
+    const char *error);
+static void test_found(void *data, const pki_store_found_t *found);
+static void test_changed(void *data, pki_store_result_t result,
+    const pki_revocation_t *present, const char *error);
+static void *test_begin(pki_cell_kind_t kind, test_got_t *got,
+    const char *refused);
+static void test_kind(pki_cell_kind_t kind);
+static void test_seats(void);
+static void test_replies(void);
+static const char *test_result(const char *text, int type, pki_err_t *err);
+
+
+#define TEST_DONE(n)                                                        \
+    static void                                                             \
+    test_done_##n(void *data, pki_store_result_t result, long long i,       \
+        const char *error)                                                  \
+    {                                                                       \
+        (void) i;                                                           \
+        test_note(data, result, error);                                     \
+    }
+
+TEST_DONE(0)
+TEST_DONE(1)
+TEST_DONE(2)
+TEST_DONE(3)
+TEST_DONE(4)
+TEST_DONE(5)
+TEST_DONE(6)
+TEST_DONE(7)
+TEST_DONE(8)
+
+
+static const pki_store_done_pt  test_dones[PKI_STORE_CALLBACKS + 1] = {
+    test_done_0, test_done_1, test_done_2, test_done_3, test_done_4,
+    test_done_5, test_done_6, test_done_7, test_done_8
+};
+
+
+int
+main(void)
+{
+    pki_test_alloc_hook();
+
+    test_kind(PKI_CELL_FOUND);
+    test_kind(PKI_CELL_CHANGED);
+    test_kind(PKI_CELL_DONE);
+    test_seats();
+    test_replies();
+
+    return pki_test_done();
+}
+
+
+static void
+test_note(void *data, pki_store_result_t result, const char *error)
+{
+    test_got_t  *got = data;
+
+    got->calls++;
+    got->result = result;
+    (void) snprintf(got->error, sizeof(got->error), "%s", error);
+}
+
+
+static void
+test_found(void *data, const pki_store_found_t *found)
+{
+    test_note(data, found->result, found->error);
+}
+
+
+static void
+test_changed(void *data, pki_store_result_t result,
+    const pki_revocation_t *present, const char *error)
+{
+    ok(present == NULL, "nothing is present");
+    test_note(data, result, error);
+}
+
+
+static void *
+test_begin(pki_cell_kind_t kind, test_got_t *got, const char *refused)
+{
+    pki_cell_call_pt  call;
+
+    memset(got, 0, sizeof(test_got_t));
+
+    call = kind == PKI_CELL_FOUND ? (pki_cell_call_pt) test_found
+           : kind == PKI_CELL_CHANGED ? (pki_cell_call_pt) test_changed
+           : (pki_cell_call_pt) test_done_0;
+
+    return pki_cell_begin(&pki_test_transport, kind, call, got, refused,
+                          sizeof(pki_cell_t));
+}
+
+
+static void
+test_kind(pki_cell_kind_t kind)
+{
+    int          i;
+    test_got_t   got[4];
+    pki_cell_t  *cell;
+
+    cell = test_begin(kind, &got[0], NULL);
+    ok(cell != NULL && pki_test_nsent == 0, "kind %d begins", kind);
+    pki_cell_fail(cell, "for good");
+    is_int(got[0].result, PKI_STORE_FAILED, "and may fail");
+    is_str(got[0].error, "for good", "with a text");
+    OPENSSL_free(cell);
+
+    ok(test_begin(kind, &got[0], "no such") == NULL, "refused");
+    is_int(got[0].calls, 0, "not called inside");
+    is_str(pki_test_sent[0].name, "PING", "a PING goes out");
+    answer("+PONG\r\n");
+    is_int(got[0].calls, 1, "called once");
+    is_int(got[0].result, PKI_STORE_FAILED, "with FAILED");
+    is_str(got[0].error, "no such", "and the reason");
+
+    for (i = 0; i < 4; i++) {
+        pki_test_fail_at(1);
+        ok(test_begin(kind, &got[i], NULL) == NULL, "no memory, %d", i);
+        ok(pki_test_fail_hit(), "indeed");
+        pki_test_fail_at(0);
+    }
+
+    is_int(pki_test_nsent, 4, "a PING each");
+
+    for (i = 0; i < 4; i++) {
+        is_int(got[i].calls, 0, "not called yet, %d", i);
+
+        if (i % 2) {
+            answer("+PONG\r\n");
+
+        } else {
+            no_answer();
+        }
+
+        is_int(got[i].calls, 1, "its own data, once, %d", i);
+        is_int(got[i].result, PKI_STORE_FAILED, "FAILED, %d", i);
+        is_str(got[i].error, "out of memory", "the reason, %d", i);
+    }
+
+    is_int(pki_test_nsent, 0, "nothing is left");
+}
+
+
+static void
+test_seats(void)
+{
+    int          i;
+    test_got_t   got;
+    pki_cell_t  *cell;
+
+    for (i = 0; i <= PKI_STORE_CALLBACKS; i++) {
+        memset(&got, 0, sizeof(got));
+        cell = pki_cell_begin(&pki_test_transport, PKI_CELL_DONE,
+                              (pki_cell_call_pt) test_dones[i], &got, NULL,
+                              sizeof(pki_cell_t));
+
+        if (i < PKI_STORE_CALLBACKS) {
+            ok(cell != NULL, "callback %d has a seat", i);
+            OPENSSL_free(cell);
+
+            pki_test_fail_at(1);
+            cell = pki_cell_begin(&pki_test_transport, PKI_CELL_DONE,
+                                  (pki_cell_call_pt) test_dones[i], &got,
+                                  NULL, sizeof(pki_cell_t));
+            pki_test_fail_at(0);
+            ok(cell == NULL, "and no memory");
+            no_answer();
+            is_str(got.error, "out of memory", "its own seat calls it");
+
+        } else {
+            ok(cell == NULL, "one too many is refused");
+            is_int(got.calls, 0, "not inside");
+            answer("+PONG\r\n");
+            is_int(got.calls, 1, "but later");
+            is_str(got.error, "too many different callbacks", "the reason");
+
+            pki_test_fail_at(1);
+            cell = pki_cell_begin(&pki_test_transport, PKI_CELL_DONE,
+                                  (pki_cell_call_pt) test_dones[i], &got,
+                                  NULL, sizeof(pki_cell_t));
+            pki_test_fail_at(0);
+            ok(cell == NULL && pki_test_nsent == 0, "without memory as well");
+            is_int(got.calls, 2, "for once at once");
+        }
+    }
+}
+
+
+static void
+test_replies(void)
+{
+    size_t                    i;
+    char                      text[400];
+    pki_err_t                 err;
+    static const char *const  bad[] = {
+        "+OK\r\n", ":1\r\n", "$-1\r\n", "*-1\r\n", "*0\r\n", "*1\r\n:0\r\n",
+        "*3\r\n:0\r\n:0\r\n:0\r\n", "*2\r\n:0\r\n$1\r\n1\r\n",
+        "*2\r\n$1\r\n0\r\n:0\r\n", "*2\r\n:0\r\n$-1\r\n",
+        "*2\r\n:4\r\n:0\r\n", "*2\r\n:-1\r\n:0\r\n",
+        "*2\r\n:4294967296\r\n:0\r\n"
+    };
+
+    ok(test_result("*2\r\n:2\r\n:7\r\n", REDIS_REPLY_INTEGER, &err) == NULL,
+       "a result");
+    ok(test_result("*2\r\n:0\r\n$0\r\n\r\n", REDIS_REPLY_STRING, &err)
+       == NULL, "a result with a string");
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ok(test_result(bad[i], REDIS_REPLY_INTEGER, &err) != NULL,
+           "bad result %zu", i);
+    }
+
+    is_str(test_result("-ERR a\r\n", REDIS_REPLY_INTEGER, &err),
+           "Redis replied \"ERR a\"", "an error's text");
+
+    memset(text, 'x', sizeof(text));
+    text[0] = '-';
+    memcpy(text + sizeof(text) - 3, "\r\n", 3);
+    ok(strlen(test_result(text, REDIS_REPLY_INTEGER, &err)) < 250,
+       "a long one is cut");
+
+    is_str(pki_cell_said(NULL, REDIS_REPLY_STRING, &err),
+           "no reply of Redis", "no reply");
+}
+
+
+static const char *
+test_result(const char *text, int type, pki_err_t *err)
+{
+    void                *reply;
+    const char          *error;
+    redisReader         *reader;
+    pki_store_result_t   result;
+
+    reply = NULL;
+    reader = redisReaderCreate();
+
+    if (reader == NULL
+        || redisReaderFeed(reader, text, strlen(text)) != REDIS_OK
+        || redisReaderGetReply(reader, &reply) != REDIS_OK || reply == NULL)
+    {
+        printf("Bail out! not a reply: %s\n", text);
+        exit(1);
+    }
+
+    error = pki_cell_result(reply, type, &result, err);
+
+    freeReplyObject(reply);
+    redisReaderFree(reader);
+
+    return error;
+}

@@ -1,0 +1,500 @@
+
+/*
+ * pki_verdict.c: the table.  A row is a certificate, what two directories
+ * know about its objects, and what must come of it.
+ */
+
+#include "pki_test.h"
+
+#include "pki_verdict.h"
+
+
+#define TEST_NOW      2000000
+#define TEST_AGE      1000
+#define TEST_GOOD     600
+#define TEST_HOLD     300
+#define TEST_REVOKED  7000
+
+
+/* a certificate's flags */
+
+#define R   0x01    /* recorded */
+#define B   0x02    /* bound */
+#define O   0x04    /* the CA's own */
+#define S   0x08    /* policy: by serial */
+#define X   0x10    /* policy: extended revoke */
+
+
+/* how fresh a directory is */
+
+typedef enum {
+    NO_OBJECT = 0,
+    FRESH,          /* just now */
+    EDGE,           /* as old as may be */
+    STALE,          /* a second older */
+    AGED,           /* as old as stale, but facts count for ever */
+    NEVER,          /* never synced */
+    NEVER_AGED,     /* likewise, and facts would count for ever */
+    FUTURE          /* its clock is ahead */
+} test_sync_t;
+
+
+typedef struct {
+    test_sync_t   sync;
+    int           found;
+    unsigned      state;
+    time_t        since;
+} test_object_t;
+
+
+typedef struct {
+    const char     *name;
+    unsigned        flags;
+    int             manual;
+    time_t          manual_at;
+    test_object_t   objects[2];
+
+    pki_outcome_t   outcome;
+    int             reason;
+    time_t          revoked_at;
+    const char     *causes;     /* "source/what", one space between */
+} test_row_t;
+
+
+#define NONE    PKI_REASON_NONE
+#define HOLD    PKI_REASON_CERTIFICATE_HOLD
+#define CEASED  PKI_REASON_CESSATION_OF_OPERATION
+#define WITHDRAWN  PKI_REASON_PRIVILEGE_WITHDRAWN
+
+#define CLEAN   { FRESH, 1, 0, 50 }
+#define IS(bit, since)  { FRESH, 1, PKI_OBJECT_##bit, since }
+
+
+static const test_row_t  test_rows[] = {
+
+    /* known or not */
+
+    { "recorded", R, NONE, 0, {{ 0 }},
+      PKI_OUTCOME_GOOD, NONE, 0, "" },
+    { "recorded, bound, its objects fine", R|B, NONE, 0, { CLEAN, CLEAN },
+      PKI_OUTCOME_GOOD, NONE, 0, "" },
+    { "neither recorded nor bound", 0, NONE, 0, {{ 0 }},
+      PKI_OUTCOME_UNKNOWN, NONE, 0, "" },
+    { "neither, by serial", S, NONE, 0, {{ 0 }},
+      PKI_OUTCOME_UNKNOWN, NONE, 0, "" },
+    { "bound, not by serial", B, NONE, 0, { CLEAN },
+      PKI_OUTCOME_UNKNOWN, NONE, 0, "" },
+    { "bound, by serial", B|S, NONE, 0, { CLEAN },
+      PKI_OUTCOME_GOOD, NONE, 0, "" },
+    { "bound to nothing, by serial", B|S, NONE, 0, {{ 0 }},
+      PKI_OUTCOME_GOOD, NONE, 0, "" },
+    { "extended, recorded", R|X, NONE, 0, {{ 0 }},
+      PKI_OUTCOME_GOOD, NONE, 0, "" },
+    { "extended, by serial", B|S|X, NONE, 0, { CLEAN },
+      PKI_OUTCOME_GOOD, NONE, 0, "" },
+    { "extended, not known", X, NONE, 0, {{ 0 }},
+      PKI_OUTCOME_REVOKED, HOLD, 0, "" },
+    { "extended, bound, not known", B|X, NONE, 0, { CLEAN },
+      PKI_OUTCOME_REVOKED, HOLD, 0, "" },
+    { "not known, and a directory is silent", B, NONE, 0, {{ STALE, 1, 0, 0 }},
+      PKI_OUTCOME_UNKNOWN, NONE, 0, "entra/stale" },
+    { "extended, and a directory is silent", B|X, NONE, 0, {{ STALE, 1, 0, 0 }},
+      PKI_OUTCOME_REVOKED, HOLD, 0, "entra/stale" },
+    { "not known, its object deleted", B, NONE, 0, { IS(DELETED, 40) },
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/deleted" },
+    { "extended, its object disabled", B|X, NONE, 0, { IS(DISABLED, 40) },
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/disabled" },
+
+    /* the CA's own */
+
+    { "own", O, NONE, 0, {{ 0 }},
+      PKI_OUTCOME_GOOD, NONE, 0, "" },
+    { "own, extended", O|X, NONE, 0, {{ 0 }},
+      PKI_OUTCOME_GOOD, NONE, 0, "" },
+    { "own, its serial bound by chance", O|B, NONE, 0, { IS(DELETED, 40) },
+      PKI_OUTCOME_GOOD, NONE, 0, "" },
+    { "own, revoked", O, PKI_REASON_CA_COMPROMISE, 70, {{ 0 }},
+      PKI_OUTCOME_REVOKED, PKI_REASON_CA_COMPROMISE, 70, "manual/revoked" },
+    { "own, held", O, HOLD, 70, {{ 0 }},
+      PKI_OUTCOME_HOLD, HOLD, 70, "manual/revoked" },
+
+    /* by hand */
+
+    { "keyCompromise", R, PKI_REASON_KEY_COMPROMISE, 70, {{ 0 }},
+      PKI_OUTCOME_REVOKED, PKI_REASON_KEY_COMPROMISE, 70, "manual/revoked" },
+    { "unspecified", R, PKI_REASON_UNSPECIFIED, 70, {{ 0 }},
+      PKI_OUTCOME_REVOKED, PKI_REASON_UNSPECIFIED, 70, "manual/revoked" },
+    { "certificateHold", R, HOLD, 70, {{ 0 }},
+      PKI_OUTCOME_HOLD, HOLD, 70, "manual/revoked" },
+    { "revoked, not known", 0, PKI_REASON_SUPERSEDED, 70, {{ 0 }},
+      PKI_OUTCOME_REVOKED, PKI_REASON_SUPERSEDED, 70, "manual/revoked" },
+    { "held, not known, extended", X, HOLD, 70, {{ 0 }},
+      PKI_OUTCOME_HOLD, HOLD, 70, "manual/revoked" },
+    { "removeFromCRL is a revocation's record, no release", R,
+      PKI_REASON_REMOVE_FROM_CRL, 70, {{ 0 }},
+      PKI_OUTCOME_REVOKED, PKI_REASON_UNSPECIFIED, 70, "manual/revoked" },
+    { "so is a number that is no reason", R, 7, 70, {{ 0 }},
+      PKI_OUTCOME_REVOKED, PKI_REASON_UNSPECIFIED, 70, "manual/revoked" },
+
+    /* each state */
+
+    { "deleted", R|B, NONE, 0, { IS(DELETED, 40) },
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/deleted" },
+    { "retired", R|B, NONE, 0, { IS(RETIRED, 40) },
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/retired" },
+    { "endpoint", R|B, NONE, 0, { IS(ENDPOINT, 40) },
+      PKI_OUTCOME_REVOKED, WITHDRAWN, 40, "entra/endpoint" },
+    { "disabled", R|B, NONE, 0, { IS(DISABLED, 40) },
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/disabled" },
+    { "noncompliant", R|B, NONE, 0, { IS(NONCOMPLIANT, 40) },
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/noncompliant" },
+    { "risky", R|B, NONE, 0, { IS(RISKY, 40) },
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/risky" },
+    { "disabled and retired", R|B, NONE, 0,
+      {{ FRESH, 1, PKI_OBJECT_DISABLED|PKI_OBJECT_RETIRED, 40 }},
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/retired" },
+    { "all at once", R|B, NONE, 0, {{ FRESH, 1, 0x3f, 40 }},
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/deleted" },
+    { "a state of a later version", R|B, NONE, 0, {{ FRESH, 1, 0x40, 40 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/in an unknown state" },
+    { "that and a known one", R|B, NONE, 0,
+      {{ FRESH, 1, 0x40|PKI_OBJECT_RISKY, 40 }},
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/risky" },
+
+    /* two sources */
+
+    { "the second object speaks as well as the first", R|B, NONE, 0,
+      { CLEAN, IS(DISABLED, 40) },
+      PKI_OUTCOME_HOLD, HOLD, 40, "jamf/disabled" },
+    { "permanent beats an earlier hold", R|B, NONE, 0,
+      { IS(DISABLED, 10), IS(DELETED, 40) },
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/disabled jamf/deleted" },
+    { "in either order", R|B, NONE, 0,
+      { IS(DELETED, 40), IS(DISABLED, 10) },
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/deleted jamf/disabled" },
+    { "the earliest hold wins", R|B, NONE, 0,
+      { IS(DISABLED, 40), IS(RISKY, 10) },
+      PKI_OUTCOME_HOLD, HOLD, 10, "entra/disabled jamf/risky" },
+    { "the earliest permanent one wins", R|B, NONE, 0,
+      { IS(DELETED, 40), IS(ENDPOINT, 10) },
+      PKI_OUTCOME_REVOKED, WITHDRAWN, 10, "entra/deleted jamf/endpoint" },
+    { "the first one of a time wins", R|B, NONE, 0,
+      { IS(DELETED, 40), IS(ENDPOINT, 40) },
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/deleted jamf/endpoint" },
+    { "a hold by hand, then deleted", R|B, HOLD, 10, { IS(DELETED, 40) },
+      PKI_OUTCOME_REVOKED, CEASED, 40, "manual/revoked entra/deleted" },
+    { "revoked by hand, long disabled", R|B, PKI_REASON_KEY_COMPROMISE, 70,
+      { IS(DISABLED, 10) },
+      PKI_OUTCOME_REVOKED, PKI_REASON_KEY_COMPROMISE, 70,
+      "manual/revoked entra/disabled" },
+    { "revoked by hand, deleted before", R|B, PKI_REASON_KEY_COMPROMISE, 70,
+      { IS(DELETED, 40) },
+      PKI_OUTCOME_REVOKED, CEASED, 40, "manual/revoked entra/deleted" },
+    { "revoked by hand, deleted after", R|B, PKI_REASON_KEY_COMPROMISE, 20,
+      { IS(DELETED, 40) },
+      PKI_OUTCOME_REVOKED, PKI_REASON_KEY_COMPROMISE, 20,
+      "manual/revoked entra/deleted" },
+    { "a hold by hand, disabled before", R|B, HOLD, 70, { IS(RISKY, 40) },
+      PKI_OUTCOME_HOLD, HOLD, 40, "manual/revoked entra/risky" },
+    { "all three", R|B, HOLD, 70, { IS(RISKY, 40), IS(RETIRED, 50) },
+      PKI_OUTCOME_REVOKED, CEASED, 50,
+      "manual/revoked entra/risky jamf/retired" },
+
+    /* who cannot speak */
+
+    { "as old as may be", R|B, NONE, 0, {{ EDGE, 1, 0, 0 }},
+      PKI_OUTCOME_GOOD, NONE, 0, "" },
+    { "stale", R|B, NONE, 0, {{ STALE, 1, 0, 0 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/stale" },
+    { "old, and facts count for ever", R|B, NONE, 0, {{ AGED, 1, 0, 0 }},
+      PKI_OUTCOME_GOOD, NONE, 0, "" },
+    { "never synced", R|B, NONE, 0, {{ NEVER, 1, 0, 0 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/never synced" },
+    { "never synced is not for ever", R|B, NONE, 0, {{ NEVER_AGED, 1, 0, 0 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/never synced" },
+    { "synced in the future", R|B, NONE, 0, {{ FUTURE, 1, 0, 0 }},
+      PKI_OUTCOME_GOOD, NONE, 0, "" },
+    { "not found", R|B, NONE, 0, {{ FRESH, 0, 0, 0 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/not found" },
+    { "not found, whatever the state says", R|B, NONE, 0,
+      {{ FRESH, 0, PKI_OBJECT_DELETED, 40 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/not found" },
+    { "not found, and stale", R|B, NONE, 0, {{ STALE, 0, 0, 0 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/stale" },
+    { "not found, and never synced", R|B, NONE, 0, {{ NEVER, 0, 0, 0 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/never synced" },
+    { "not found, by serial", B|S, NONE, 0, {{ FRESH, 0, 0, 0 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/not found" },
+    { "one fine, one silent", R|B, NONE, 0, { CLEAN, { STALE, 1, 0, 0 }},
+      PKI_OUTCOME_LATER, NONE, 0, "jamf/stale" },
+    { "both silent", R|B, NONE, 0, {{ FRESH, 0, 0, 0 }, { NEVER, 1, 0, 0 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/not found jamf/never synced" },
+
+    /* what a silent directory once said */
+
+    { "disabled, but stale", R|B, NONE, 0,
+      {{ STALE, 1, PKI_OBJECT_DISABLED, 40 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/stale" },
+    { "retired, but stale", R|B, NONE, 0,
+      {{ STALE, 1, PKI_OBJECT_RETIRED, 40 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/stale" },
+    { "endpoint, but never synced", R|B, NONE, 0,
+      {{ NEVER, 1, PKI_OBJECT_ENDPOINT, 40 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/never synced" },
+    { "deleted, though stale", R|B, NONE, 0,
+      {{ STALE, 1, PKI_OBJECT_DELETED, 40 }},
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/deleted" },
+    { "deleted, though never synced", R|B, NONE, 0,
+      {{ NEVER, 1, PKI_OBJECT_DELETED, 40 }},
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/deleted" },
+
+    /* silence against speech */
+
+    { "one silent, one deleted", R|B, NONE, 0,
+      {{ STALE, 1, 0, 0 }, IS(DELETED, 40) },
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/stale jamf/deleted" },
+    { "one disabled, one silent", R|B, NONE, 0,
+      { IS(DISABLED, 40), { STALE, 1, 0, 0 }},
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/disabled jamf/stale" },
+    { "in either order", R|B, NONE, 0,
+      {{ STALE, 1, 0, 0 }, IS(DISABLED, 40) },
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/stale jamf/disabled" },
+    { "revoked by hand, silent", R|B, PKI_REASON_SUPERSEDED, 70,
+      {{ FRESH, 0, 0, 0 }},
+      PKI_OUTCOME_REVOKED, PKI_REASON_SUPERSEDED, 70,
+      "manual/revoked entra/not found" },
+    { "held by hand, silent", R|B, HOLD, 70, {{ NEVER, 1, 0, 0 }},
+      PKI_OUTCOME_HOLD, HOLD, 70, "manual/revoked entra/never synced" }
+};
+
+#define TEST_ROWS  (sizeof(test_rows) / sizeof(test_rows[0]))
+
+
+static void
+test_object(pki_object_fact_t *fact, const test_object_t *object)
+{
+    fact->found = object->found;
+    fact->state = object->state;
+    fact->since = object->since;
+    fact->max_age = TEST_AGE;
+
+    switch (object->sync) {
+
+    case EDGE:
+        fact->synced_at = TEST_NOW - TEST_AGE;
+        break;
+
+    case AGED:
+        fact->max_age = 0;
+        /* fall through */
+
+    case STALE:
+        fact->synced_at = TEST_NOW - TEST_AGE - 1;
+        break;
+
+    case NEVER_AGED:
+        fact->max_age = 0;
+        /* fall through */
+
+    case NEVER:
+        fact->synced_at = 0;
+        break;
+
+    case FUTURE:
+        fact->synced_at = TEST_NOW + 5;
+        break;
+
+    default:
+        fact->synced_at = TEST_NOW;
+        break;
+    }
+}
+
+
+static void
+test_facts(const test_row_t *row, pki_facts_t *facts, pki_policy_t *policy)
+{
+    unsigned  i;
+
+    memset(facts, 0, sizeof(pki_facts_t));
+    memset(policy, 0, sizeof(pki_policy_t));
+
+    policy->good = TEST_GOOD;
+    policy->hold = TEST_HOLD;
+    policy->revoked = TEST_REVOKED;
+    policy->by_serial = (row->flags & S) != 0;
+    policy->extended_revoke = (row->flags & X) != 0;
+
+    facts->recorded = (row->flags & R) != 0;
+    facts->bound = (row->flags & B) != 0;
+    facts->own = (row->flags & O) != 0;
+    facts->manual = row->manual;
+    facts->manual_at = row->manual_at;
+
+    for (i = 0; i < 2 && row->objects[i].sync != NO_OBJECT; i++) {
+        facts->objects[i].directory = i ? "jamf" : "entra";
+        facts->objects[i].id = i ? "jamf-user/1" : "device/1";
+        test_object(&facts->objects[i], &row->objects[i]);
+    }
+
+    facts->nobjects = i;
+}
+
+
+static time_t
+test_life(const test_row_t *row)
+{
+    switch (row->outcome) {
+
+    case PKI_OUTCOME_GOOD:
+        return TEST_GOOD;
+
+    case PKI_OUTCOME_REVOKED:
+        return row->reason == HOLD ? TEST_HOLD : TEST_REVOKED;
+
+    case PKI_OUTCOME_LATER:
+        return 0;
+
+    default:
+        return TEST_HOLD;
+    }
+}
+
+
+static void
+test_row(const test_row_t *row)
+{
+    char           told[256];
+    size_t         len;
+    unsigned       i, n, extended;
+    pki_cause_t    causes[PKI_VERDICT_CAUSES];
+    pki_facts_t    facts;
+    pki_policy_t   policy;
+    pki_verdict_t  v, bare;
+
+    test_facts(row, &facts, &policy);
+
+    memset(&v, 0xff, sizeof(v));
+    n = pki_verdict(&v, &facts, &policy, TEST_NOW, causes);
+
+    is_str(pki_outcome_name(v.outcome), pki_outcome_name(row->outcome),
+           "%s: is %s", row->name, pki_outcome_name(row->outcome));
+    is_int(v.reason, row->reason, "%s: reason", row->name);
+    is_int(v.revoked_at, row->revoked_at, "%s: time", row->name);
+    is_int(v.this_update, TEST_NOW, "%s: this update", row->name);
+    is_int(v.next_update - TEST_NOW, test_life(row), "%s: life", row->name);
+
+    extended = row->outcome == PKI_OUTCOME_REVOKED && row->reason == HOLD;
+    is_int(v.extended, extended, "%s: extended", row->name);
+
+    told[0] = '\0';
+
+    for (i = 0, len = 0; i < n; i++) {
+        len += snprintf(told + len, sizeof(told) - len, "%s%s/%s",
+                        i ? " " : "", causes[i].source, causes[i].what);
+    }
+
+    is_str(told, row->causes, "%s: causes", row->name);
+
+    is_int(pki_verdict(&bare, &facts, &policy, TEST_NOW, NULL), n,
+           "%s: as many, not told", row->name);
+    ok(bare.outcome == v.outcome && bare.reason == v.reason
+       && bare.revoked_at == v.revoked_at && bare.extended == v.extended
+       && bare.next_update == v.next_update, "%s: as it was", row->name);
+}
+
+
+static void
+test_causes(void)
+{
+    unsigned       i, n;
+    pki_cause_t    causes[PKI_VERDICT_CAUSES + 1];
+    pki_facts_t    facts;
+    pki_policy_t   policy;
+    pki_verdict_t  v;
+
+    test_facts(&test_rows[0], &facts, &policy);
+
+    facts.manual = HOLD;
+    facts.manual_at = 99;
+    facts.nobjects = PKI_FACTS_OBJECTS + 1;
+
+    for (i = 0; i < PKI_FACTS_OBJECTS; i++) {
+        facts.objects[i].directory = "entra";
+        facts.objects[i].id = "user/1";
+        facts.objects[i].found = 1;
+        facts.objects[i].state = PKI_OBJECT_RISKY;
+        facts.objects[i].since = 90 - i;
+        facts.objects[i].synced_at = TEST_NOW - 7;
+    }
+
+    facts.objects[1].found = 0;
+    memset(causes, 0xee, sizeof(causes));
+
+    n = pki_verdict(&v, &facts, &policy, TEST_NOW, causes);
+
+    is_int(n, PKI_VERDICT_CAUSES, "no more causes than there is room for");
+    is_int(*(unsigned char *) &causes[n], 0xee, "none is written behind");
+
+    is_str(causes[0].source, "manual", "the manual one is the first");
+    ok(causes[0].object == NULL, "it is of no object");
+    is_int(causes[0].reason, HOLD, "it has its reason");
+    is_int(causes[0].since, 99, "and its time");
+
+    ok(causes[1].object == facts.objects[0].id, "then each object");
+    is_int(causes[1].reason, HOLD, "with its reason");
+    is_int(causes[1].since, 90, "and its time");
+
+    is_int(causes[2].reason, NONE, "who cannot speak has no reason");
+    is_int(causes[2].since, TEST_NOW - 7, "but the time of its last round");
+
+    is_int(v.revoked_at, 83, "the earliest of all is told");
+}
+
+
+static void
+test_names(void)
+{
+    int  i;
+
+    static const char  *reasons[] = {
+        "Unspecified", "KeyCompromise", "CACompromise", "AffiliationChanged",
+        "Superseded", "CessationOfOperation", "CertificateHold", NULL,
+        "RemoveFromCrl", "PrivilegeWithdrawn", "AACompromise"
+    };
+
+    for (i = 0; i < 11; i++) {
+        is_int(pki_reason_valid(i), reasons[i] != NULL, "reason %d", i);
+        is_str(pki_reason_name(i), reasons[i] ? reasons[i] : "Unspecified",
+               "its name");
+    }
+
+    is_int(pki_reason_valid(-1), 0, "none is no reason");
+    is_int(pki_reason_valid(-2), 0, "nor is a negative number");
+    is_int(pki_reason_valid(11), 0, "nor is 11");
+    is_int(pki_reason_valid(1 << 30), 0, "nor is a large number");
+    is_str(pki_reason_name(PKI_REASON_NONE), "None", "none has a name");
+    is_str(pki_reason_name(11), "Unspecified", "what is no reason, too");
+
+    is_str(pki_outcome_name(PKI_OUTCOME_GOOD), "good", "good");
+    is_str(pki_outcome_name(PKI_OUTCOME_HOLD), "hold", "hold");
+    is_str(pki_outcome_name(PKI_OUTCOME_REVOKED), "revoked", "revoked");
+    is_str(pki_outcome_name(PKI_OUTCOME_UNKNOWN), "unknown", "unknown");
+    is_str(pki_outcome_name(PKI_OUTCOME_LATER), "tryLater", "tryLater");
+}
+
+
+int
+main(void)
+{
+    size_t  i;
+
+    for (i = 0; i < TEST_ROWS; i++) {
+        test_row(&test_rows[i]);
+    }
+
+    test_causes();
+    test_names();
+
+    return pki_test_done();
+}
