@@ -14,7 +14,7 @@ my $token = $t->token('admin', 'manage');
 $t->redis;
 $t->record('demo', $good);
 
-my $n = $t->nginx(workers => 2, issuer => 'validity good=8s hold=8s;');
+my $n = $t->nginx(workers => 2, issuer => 'validity good 8s hold 8s;');
 
 ok($n->ready, 'ready');
 

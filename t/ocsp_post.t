@@ -101,7 +101,7 @@ for my $cut (1, 10, length($der) - 1) {
        "a body in two pieces, $cut first");
 }
 
-http_send($socket, ($head . $der) x 5);
+http_send($socket, join '', ($head . $der) x 5);
 is(join(' ', map { ocsp_read(http_read($socket, 'POST')->{body})->{cert} }
              1 .. 5),
    'good good good good good', 'five requests at once on one connection');

@@ -8,7 +8,7 @@ use lib 't/lib';
 use PKI::Test;
 
 my $t = PKI::Test->new;
-my $ca = $t->ca('ca');
+my $ca = $t->ca('ca', from => '20250101000000Z', to => '20491231235959Z');
 my $good = $t->cert($ca, 'good');
 
 $t->redis;
@@ -71,7 +71,7 @@ for (['p256', 'p256', 'prime256v1', '1.2.840.10045.4.3.2'],
 
 {
     my $n = $t->nginx(issuer => 'responder auto valid=8s backdate=1m;'
-                                . 'validity good=2s;');
+                                . 'validity good 2s;');
 
     ok($n->ready, 'ready');
 
@@ -99,7 +99,7 @@ for (['p256', 'p256', 'prime256v1', '1.2.840.10045.4.3.2'],
 
     # an answer never outlives its signer
     my $long = $t->nginx(issuer => 'responder auto valid=1h;'
-                                   . 'validity good=2d;');
+                                   . 'validity good 2d;');
 
     ok($long->ready, 'ready');
 

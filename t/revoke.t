@@ -12,7 +12,7 @@ my $second = $t->ca('second');
 my %cert = map { $_ => $t->cert($ca, $_) }
            qw(one two three four five six seven);
 my $elsewhere = $t->cert($second, 'elsewhere');
-my $manage = $t->token('Alice Admin', 'manage');
+my $manage = $t->token('Alice.Admin', 'manage');
 my $read = $t->token('reader', 'read');
 
 $t->redis;
@@ -22,7 +22,7 @@ $t->record('second', $elsewhere);
 my $n = $t->nginx(issuers => {
     demo => "certificate $ca; key $t->{dir}/ca.key;",
     second => "certificate $second; key $t->{dir}/second.key;",
-}, server => <<"END");
+}, issuer => 'responder auto valid=30d;', server => <<"END");
         location /closed/ {
             pki_api demo; pki_api_tokens $t->{dir}/tokens; deny all;
         }
@@ -148,8 +148,10 @@ is($n->api('DELETE', uri_of('six'), token => $read)->{status}, 403,
 is($n->api('DELETE', uri_of('six'), token => $manage)->{status}, 200,
    'released');
 is(status_of('six'), 'good', 'good again, at once');
-is($n->api('DELETE', uri_of('six'), token => $manage)->{status}, 404,
+is($n->api('DELETE', uri_of('six'), token => $manage)->{status}, 409,
    'there is no second release');
+is($n->api('DELETE', 'revoke/0F0F', token => $manage)->{status}, 404,
+   'nor one of what nobody knows');
 
 is($n->revoke($manage, $cert{six}, 6)->{status}, 200, 'on hold again');
 is($n->revoke($manage, $cert{six}, 8)->{status}, 200,
@@ -224,7 +226,7 @@ $r = $n->api('GET', "certificates/$serial", token => $read);
 is($r->{status}, 200, 'a certificate by its serial');
 like($r->{body}, qr/revoked/, 'is revoked');
 like($r->{body}, qr/KeyCompromise/i, 'and why');
-like($r->{body}, qr/Alice Admin/, 'by whom');
+like($r->{body}, qr/Alice.Admin/, 'by whom');
 is($n->api('GET', 'certificates/0F0F', token => $read)->{status}, 404,
    'nothing is known');
 is($n->api('GET', "certificates/$serial")->{status}, 401, 'not for everybody');
@@ -244,13 +246,13 @@ is($n->http('GET', '/api/', headers => { Authorization => "Bearer $manage" })
 
 my $audit = $t->redis_cli('xrange', 'pki:{demo}:audit', '-', '+');
 
-like($audit, qr/Alice Admin/, 'the audit stream says who');
+like($audit, qr/Alice.Admin/, 'the audit stream says who');
 like($audit, qr/lost the laptop/, 'why');
 like($audit, qr/127\.0\.0\.1/, 'from where');
 like($audit, qr/\b$serial\b/, 'and what');
 is(() = ($audit =~ /^$serial$/mg), 1, 'each change once');
 like($audit, qr/^$_$/m, "the action $_") for qw(revoke upgrade release);
-like($n->log, qr/$serial.*Alice Admin|Alice Admin.*$serial/,
+like($n->log, qr/$serial.*Alice.Admin|Alice.Admin.*$serial/,
      'the log has a line');
 
 unlike($n->log, qr/\Q$manage\E/, 'and no token');

@@ -62,7 +62,7 @@ static int pki_json_refuse(pki_json_reader_t *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 
-static const char  *pki_json_types[] = {
+static const char  *const pki_json_types[] = {
     "a string",
     "an integer",
     "true or false"

@@ -68,7 +68,7 @@ static const pki_serial_kind_t  pki_serial_kinds[] = {
 
 /* in the order of pki_object_class_t */
 
-static const char  *pki_serial_classes[] = {
+static const char  *const pki_serial_classes[] = {
     "device",
     "user",
     "jamf-computer",
@@ -301,7 +301,7 @@ pki_serial_open(const pki_serial_t *sn, const pki_serial_keys_t *keys,
     }
 
     opened = *sn;
-    sealed = (sn->data[0] & 0xf0) == PKI_SERIAL_SEALED;
+    sealed = pki_serial_is_sealed(sn);
 
     if (sealed) {
         rc = pki_serial_crypt(&opened, keys, 1);
@@ -326,6 +326,14 @@ pki_serial_open(const pki_serial_t *sn, const pki_serial_keys_t *keys,
     OPENSSL_cleanse(&opened, sizeof(pki_serial_t));
 
     return kind ? PKI_OK : PKI_NOT_FOUND;
+}
+
+
+int
+pki_serial_is_sealed(const pki_serial_t *sn)
+{
+    return sn->len == PKI_SERIAL_LEN
+           && (sn->data[0] & 0xf0) == PKI_SERIAL_SEALED;
 }
 
 

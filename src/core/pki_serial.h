@@ -120,6 +120,9 @@ pki_rc_t pki_serial_keys_read(const char *text, size_t len,
 pki_rc_t pki_serial_open(const pki_serial_t *sn, const pki_serial_keys_t *keys,
     pki_binding_t *binding);
 
+/* Is it of the sealed format, as far as the first octet and length tell? */
+int pki_serial_is_sealed(const pki_serial_t *sn);
+
 /*
  * Makes a plain serial number.  The caller supplies three random octets.
  * binding->type is ignored: the octet written is the kind's own.

@@ -787,7 +787,9 @@ pki_signer_sign(pki_signer_t *signer, unsigned algorithm, pki_bytes_t data,
              && EVP_PKEY_sign(method->ctx, sig, len, hash, n) == 1;
     }
 
-    if (!rc) {
+    /* out of memory, ECDSA of OpenSSL 3.0 succeeds with a length of -1 */
+
+    if (!rc || *len == 0 || *len > signer->size) {
         pki_err_ssl(err, "could not sign");
         return PKI_ERROR;
     }

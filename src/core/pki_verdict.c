@@ -49,7 +49,7 @@ static const pki_verdict_state_t  pki_verdict_states[] = {
 
 static const unsigned  pki_verdict_weights[] = { 0, 2, 3, 0, 1 };
 
-static const char  *pki_verdict_outcomes[] = {
+static const char  *const pki_verdict_outcomes[] = {
     "good",
     "hold",
     "revoked",
@@ -60,7 +60,7 @@ static const char  *pki_verdict_outcomes[] = {
 
 /* by number; the spelling is that of SCEPman's API */
 
-static const char  *pki_verdict_reasons[] = {
+static const char  *const pki_verdict_reasons[] = {
     "Unspecified",
     "KeyCompromise",
     "CACompromise",

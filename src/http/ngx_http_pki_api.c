@@ -280,14 +280,14 @@ ngx_http_pki_api_scope(ngx_http_request_t *r, ngx_http_pki_api_t *a)
         ngx_str_null(&name);
     }
 
-    a->candidates = ngx_pcalloc(r->pool, lcf->api_scope.n
+    a->candidates = ngx_pcalloc(r->pool, lcf->scope.n
                                          * sizeof(ngx_http_pki_candidate_t));
     if (a->candidates == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    for (i = 0; i < lcf->api_scope.n; i++) {
-        issuer = lcf->api_scope.issuers[i];
+    for (i = 0; i < lcf->scope.n; i++) {
+        issuer = lcf->scope.issuers[i];
 
         if (name.data == NULL
             || (name.len == issuer->name.len

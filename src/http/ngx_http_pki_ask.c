@@ -211,6 +211,9 @@ ngx_http_pki_question(ngx_http_pki_issuer_t *issuer,
 
     q->bound = (rc == PKI_OK);
 
+    q->issued = q->bound
+                && (!issuer->sealed || pki_serial_is_sealed(serial));
+
     if (!q->bound) {
         return NGX_OK;
     }
@@ -286,7 +289,9 @@ ngx_http_pki_facts(const ngx_http_pki_question_t *q,
     *facts = found->facts;
 
     facts->own = q->own;
-    facts->bound = q->bound;
+    /* what the issuer would not have made is not believed by itself */
+
+    facts->bound = q->issued;
 
     for (i = 0; i < facts->nobjects; i++) {
         facts->objects[i].directory = q->store.objects[i].directory;

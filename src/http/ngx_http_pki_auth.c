@@ -34,7 +34,7 @@ ngx_http_pki_auth_handler(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_pki_module);
 
-    if (!lcf->api) {
+    if (lcf->handler != ngx_http_pki_api_handler) {
         return NGX_DECLINED;
     }
 

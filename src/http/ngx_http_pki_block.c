@@ -36,6 +36,7 @@ static char *ngx_http_pki_block(ngx_conf_t *cf, ngx_uint_t type, void *noun);
 static ngx_int_t ngx_http_pki_block_name(ngx_conf_t *cf, ngx_str_t *name);
 static ngx_int_t ngx_http_pki_time_arg(ngx_str_t *arg, const char *prefix,
     time_t *value);
+static time_t ngx_http_pki_life(ngx_str_t *s);
 
 
 /* which objects a directory of this dialect knows */
@@ -113,13 +114,6 @@ ngx_http_pki_store_check(ngx_conf_t *cf, ngx_http_pki_store_t *store)
     if (store->addr == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "pki_store \"%V\": \"address\" is missing",
-                           &store->name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (store->timeout == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "pki_store \"%V\": \"timeout\" must not be zero",
                            &store->name);
         return NGX_CONF_ERROR;
     }
@@ -241,8 +235,8 @@ ngx_http_pki_issuer_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     issuer->name = value[1];
     issuer->index = mcf->issuers.nelts - 1;
-    issuer->store_ref.file = cf->conf_file->file.name;
-    issuer->store_ref.line = cf->conf_file->line;
+    issuer->file = cf->conf_file->file.name;
+    issuer->line = cf->conf_file->line;
     issuer->responder = NGX_CONF_UNSET_UINT;
     issuer->responder_valid = 24 * 3600;
     issuer->responder_backdate = 24 * 3600;
@@ -656,6 +650,7 @@ ngx_http_pki_validity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_pki_issuer_t *issuer = conf;
 
+    time_t         sec;
     ngx_str_t     *value;
     ngx_uint_t     i;
     pki_policy_t  *policy;
@@ -668,18 +663,33 @@ ngx_http_pki_validity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    for (i = 1; i < cf->args->nelts; i++) {
-        if (ngx_http_pki_time_arg(&value[i], "good=", &policy->good) != NGX_OK
-            && ngx_http_pki_time_arg(&value[i], "hold=", &policy->hold)
-               != NGX_OK
-            && ngx_http_pki_time_arg(&value[i], "revoked=", &policy->revoked)
-               != NGX_OK)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\" in \"validity\"",
-                               &value[i]);
-            return NGX_CONF_ERROR;
+    for (i = 1; i + 1 < cf->args->nelts; i += 2) {
+        sec = ngx_http_pki_life(&value[i + 1]);
+
+        if (sec == NGX_ERROR) {
+            i++;
+            break;
         }
+
+        if (ngx_strcmp(value[i].data, "good") == 0) {
+            policy->good = sec;
+
+        } else if (ngx_strcmp(value[i].data, "hold") == 0) {
+            policy->hold = sec;
+
+        } else if (ngx_strcmp(value[i].data, "revoked") == 0) {
+            policy->revoked = sec;
+
+        } else {
+            break;
+        }
+    }
+
+    if (i < cf->args->nelts) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\" in \"validity\"",
+                           &value[i]);
+        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
@@ -693,14 +703,14 @@ ngx_http_pki_store_name(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_str_t  *value;
 
-    if (issuer->store_ref.name.len) {
+    if (issuer->store_name.len) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
 
-    issuer->store_ref.name = value[1];
-    issuer->store_ref.line = cf->conf_file->line;
+    issuer->store_name = value[1];
+    issuer->line = cf->conf_file->line;
 
     return NGX_CONF_OK;
 }
@@ -789,15 +799,26 @@ ngx_http_pki_time_arg(ngx_str_t *arg, const char *prefix, time_t *value)
     s.data = arg->data + len;
     s.len = arg->len - len;
 
-    sec = ngx_parse_time(&s, 1);
+    sec = ngx_http_pki_life(&s);
 
-    if (sec == (time_t) NGX_ERROR || sec <= 0
-        || sec > NGX_HTTP_PKI_VALIDITY_MAX)
-    {
+    if (sec == NGX_ERROR) {
         return NGX_ERROR;
     }
 
     *value = sec;
 
     return NGX_OK;
+}
+
+
+/* seconds, more than none and not absurdly many; NGX_ERROR otherwise */
+
+static time_t
+ngx_http_pki_life(ngx_str_t *s)
+{
+    time_t  sec;
+
+    sec = ngx_parse_time(s, 1);
+
+    return (sec > 0 && sec <= NGX_HTTP_PKI_VALIDITY_MAX) ? sec : NGX_ERROR;
 }

@@ -29,14 +29,15 @@ static char *ngx_http_pki_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 static char *ngx_http_pki_location(ngx_conf_t *cf, ngx_command_t *cmd,
-    ngx_http_handler_pt handler);
-static ngx_int_t ngx_http_pki_refs(ngx_conf_t *cf,
+    ngx_http_pki_loc_conf_t *lcf, ngx_http_handler_pt handler,
+    ngx_uint_t names);
+static ngx_int_t ngx_http_pki_issuer_store(ngx_conf_t *cf,
+    ngx_http_pki_main_conf_t *mcf, ngx_http_pki_issuer_t *issuer);
+static ngx_int_t ngx_http_pki_resolve(ngx_conf_t *cf,
     ngx_http_pki_scope_t *scope);
-static ngx_int_t ngx_http_pki_needed(ngx_conf_t *cf, const char *what);
-static ngx_int_t ngx_http_pki_resolve(ngx_conf_t *cf, const char *what,
+static ngx_int_t ngx_http_pki_distinct(ngx_conf_t *cf,
     ngx_http_pki_scope_t *scope);
-static ngx_int_t ngx_http_pki_distinct(ngx_conf_t *cf, const char *what,
-    ngx_http_pki_scope_t *scope);
+static char *ngx_http_pki_not_zero(ngx_conf_t *cf, void *post, void *data);
 
 
 static ngx_conf_enum_t  ngx_http_pki_serials[] = {
@@ -63,6 +64,11 @@ static ngx_conf_num_bounds_t  ngx_http_pki_certs_bounds = {
 };
 
 
+static ngx_conf_post_t  ngx_http_pki_not_zero_post = {
+    ngx_http_pki_not_zero
+};
+
+
 ngx_command_t  ngx_http_pki_commands[] = {
 
     { ngx_string("pki_zone"),
@@ -77,7 +83,7 @@ ngx_command_t  ngx_http_pki_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_pki_main_conf_t, news_timeout),
-      NULL },
+      &ngx_http_pki_not_zero_post },
 
     { ngx_string("pki_stale_answers"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
@@ -177,7 +183,7 @@ ngx_command_t  ngx_http_pki_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_pki_store_t, timeout),
-      NULL },
+      &ngx_http_pki_not_zero_post },
 
     { ngx_string("tls"),
       NGX_HTTP_PKI_STORE_CONF|NGX_CONF_FLAG,
@@ -324,58 +330,23 @@ ngx_http_pki_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_http_pki_main_conf_t *mcf = conf;
 
     ngx_str_t                zone = ngx_string("ngx_http_pki");
-    ngx_uint_t               i, k;
-    ngx_http_pki_store_t   **stores;
-    ngx_http_pki_issuer_t  **issuers, *issuer;
+    ngx_uint_t               i;
+    ngx_http_pki_issuer_t  **issuers;
 
     ngx_conf_init_size_value(mcf->zone_size, NGX_HTTP_PKI_ZONE_SIZE);
     ngx_conf_init_msec_value(mcf->news_timeout, 2000);
     ngx_conf_init_value(mcf->stale_answers, 1);
 
-    if (mcf->news_timeout == 0) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"pki_news_timeout\" must not be zero");
-        return NGX_CONF_ERROR;
+    if (mcf->issuers.nelts == 0) {
+        return NGX_CONF_OK;
     }
 
-    stores = mcf->stores.elts;
     issuers = mcf->issuers.elts;
 
     for (i = 0; i < mcf->issuers.nelts; i++) {
-        issuer = issuers[i];
-
-        if (issuer->store_ref.name.len == 0 && mcf->stores.nelts == 1) {
-            issuer->store = stores[0];
-            continue;
-        }
-
-        for (k = 0; k < mcf->stores.nelts; k++) {
-            if (stores[k]->name.len == issuer->store_ref.name.len
-                && ngx_strncmp(stores[k]->name.data,
-                               issuer->store_ref.name.data,
-                               stores[k]->name.len)
-                   == 0)
-            {
-                issuer->store = stores[k];
-                break;
-            }
-        }
-
-        if (issuer->store == NULL) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          issuer->store_ref.name.len
-                          ? "pki_issuer \"%V\": pki_store \"%V\" not found "
-                            "in %V:%ui"
-                          : "pki_issuer \"%V\": needs \"store\"%V, there is "
-                            "not exactly one pki_store in %V:%ui",
-                          &issuer->name, &issuer->store_ref.name,
-                          &issuer->store_ref.file, issuer->store_ref.line);
+        if (ngx_http_pki_issuer_store(cf, mcf, issuers[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
-    }
-
-    if (mcf->issuers.nelts == 0) {
-        return NGX_CONF_OK;
     }
 
     if (ngx_http_pki_zone_add(cf, &mcf->zone, &zone, mcf->zone_size)
@@ -385,6 +356,45 @@ ngx_http_pki_init_main_conf(ngx_conf_t *cf, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_pki_issuer_store(ngx_conf_t *cf, ngx_http_pki_main_conf_t *mcf,
+    ngx_http_pki_issuer_t *issuer)
+{
+    ngx_uint_t              i;
+    ngx_http_pki_store_t  **stores;
+
+    stores = mcf->stores.elts;
+
+    if (issuer->store_name.len == 0) {
+
+        if (mcf->stores.nelts == 1) {
+            issuer->store = stores[0];
+            return NGX_OK;
+        }
+
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "pki_issuer \"%V\": \"store\" is missing, and there is "
+                      "not exactly one pki_store in %V:%ui", &issuer->name,
+                      &issuer->file, issuer->line);
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < mcf->stores.nelts; i++) {
+        if (ngx_strcmp(stores[i]->name.data, issuer->store_name.data) == 0) {
+            issuer->store = stores[i];
+            return NGX_OK;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "pki_issuer \"%V\": pki_store \"%V\" not found in %V:%ui",
+                  &issuer->name, &issuer->store_name, &issuer->file,
+                  issuer->line);
+
+    return NGX_ERROR;
 }
 
 
@@ -401,16 +411,14 @@ ngx_http_pki_create_loc_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
-     *     lcf->ocsp = 0;
-     *     lcf->ocsp_scope = { NULL };
-     *     lcf->api = 0;
-     *     lcf->api_scope = { NULL };
+     *     lcf->handler = NULL;
+     *     lcf->scope = { NULL };
+     *     lcf->status = NGX_HTTP_PKI_STATUS_JSON;
      */
 
     lcf->max_certs = NGX_CONF_UNSET_UINT;
     lcf->max_size = NGX_CONF_UNSET_SIZE;
     lcf->tokens = NGX_CONF_UNSET_PTR;
-    lcf->status = NGX_CONF_UNSET_UINT;
 
     return lcf;
 }
@@ -422,36 +430,53 @@ ngx_http_pki_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_pki_loc_conf_t *prev = parent;
     ngx_http_pki_loc_conf_t *conf = child;
 
+    ngx_http_core_loc_conf_t  *clcf;
+
     ngx_conf_merge_uint_value(conf->max_certs, prev->max_certs, 16);
     ngx_conf_merge_size_value(conf->max_size, prev->max_size, 16 * 1024);
     ngx_conf_merge_ptr_value(conf->tokens, prev->tokens, NULL);
 
-    if (conf->ocsp
-        && ngx_http_pki_resolve(cf, "pki_ocsp", &conf->ocsp_scope) != NGX_OK)
-    {
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* "if" and "limit_except" are their location under other conditions */
+
+    if (clcf->noname && conf->handler == NULL) {
+        conf->handler = prev->handler;
+        conf->scope = prev->scope;
+        conf->status = prev->status;
+
+        if (clcf->lmt_excpt && clcf->handler == NULL) {
+            clcf->handler = prev->handler;
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    if (conf->handler == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_http_pki_resolve(cf, &conf->scope) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    if (conf->status != NGX_CONF_UNSET_UINT
-        && ngx_http_pki_needed(cf, "pki_status") != NGX_OK)
-    {
+    if (conf->handler == ngx_http_pki_api_handler && conf->tokens == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"pki_api\" needs \"pki_api_tokens\" in %V:%ui",
+                      &conf->scope.file, conf->scope.line);
         return NGX_CONF_ERROR;
-    }
-
-    if (conf->api) {
-        if (ngx_http_pki_resolve(cf, "pki_api", &conf->api_scope) != NGX_OK) {
-            return NGX_CONF_ERROR;
-        }
-
-        if (conf->tokens == NULL) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"pki_api\" needs \"pki_api_tokens\": nobody could "
-                          "be told apart");
-            return NGX_CONF_ERROR;
-        }
     }
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_pki_not_zero(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_msec_t *value = data;
+
+    return *value ? NGX_CONF_OK : "must not be zero";
 }
 
 
@@ -460,60 +485,16 @@ ngx_http_pki_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static char *
 ngx_http_pki_ocsp(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_pki_loc_conf_t *lcf = conf;
-
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    /* a GET's payload begins where the location's name ends */
-
-    if (clcf->named || clcf->noname
-#if (NGX_PCRE)
-        || clcf->regex
-#endif
-       )
-    {
-        return "needs a location with a prefix, which the payload of a GET "
-               "follows";
-    }
-
-    if (ngx_http_pki_refs(cf, &lcf->ocsp_scope) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    lcf->ocsp = 1;
-
-    return ngx_http_pki_location(cf, cmd, ngx_http_pki_ocsp_handler);
+    return ngx_http_pki_location(cf, cmd, conf, ngx_http_pki_ocsp_handler,
+                                 cf->args->nelts - 1);
 }
 
 
 static char *
 ngx_http_pki_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_pki_loc_conf_t *lcf = conf;
-
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (clcf->named || clcf->noname
-#if (NGX_PCRE)
-        || clcf->regex
-#endif
-       )
-    {
-        return "needs a location with a prefix, which the name of a call "
-               "follows";
-    }
-
-    if (ngx_http_pki_refs(cf, &lcf->api_scope) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    lcf->api = 1;
-
-    return ngx_http_pki_location(cf, cmd, ngx_http_pki_api_handler);
+    return ngx_http_pki_location(cf, cmd, conf, ngx_http_pki_api_handler,
+                                 cf->args->nelts - 1);
 }
 
 
@@ -551,8 +532,6 @@ ngx_http_pki_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         { ngx_null_string, 0 }
     };
 
-    lcf->status = NGX_HTTP_PKI_STATUS_JSON;
-
     if (cf->args->nelts == 2) {
         value = cf->args->elts;
 
@@ -572,30 +551,69 @@ ngx_http_pki_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    return ngx_http_pki_location(cf, cmd, ngx_http_pki_status_handler);
+    return ngx_http_pki_location(cf, cmd, conf, ngx_http_pki_status_handler,
+                                 0);
 }
 
 
+/* the last `names` arguments are issuers; they are looked up when merging */
+
 static char *
 ngx_http_pki_location(ngx_conf_t *cf, ngx_command_t *cmd,
-    ngx_http_handler_pt handler)
+    ngx_http_pki_loc_conf_t *lcf, ngx_http_handler_pt handler,
+    ngx_uint_t names)
 {
+    ngx_str_t                 *value, *name;
+    ngx_uint_t                 i;
     ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* what was asked is what follows the location's name */
+
+    if (clcf->named || clcf->noname
+#if (NGX_PCRE)
+        || clcf->regex
+#endif
+       )
+    {
+        return "needs a location with a prefix";
+    }
 
     if (clcf->handler == handler) {
         return "is duplicate";
     }
 
     if (clcf->handler) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" stands in a location that serves something "
-                           "else already", &cmd->name);
-        return NGX_CONF_ERROR;
+        return "stands in a location that serves something else already";
     }
 
     clcf->handler = handler;
+
+    lcf->handler = handler;
+    lcf->scope.directive = cmd->name;
+    lcf->scope.file = cf->conf_file->file.name;
+    lcf->scope.line = cf->conf_file->line;
+
+    if (names == 0) {
+        return NGX_CONF_OK;
+    }
+
+    lcf->scope.names = ngx_array_create(cf->pool, names, sizeof(ngx_str_t));
+    if (lcf->scope.names == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = cf->args->nelts - names; i < cf->args->nelts; i++) {
+        name = ngx_array_push(lcf->scope.names);
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *name = value[i];
+    }
 
     return NGX_CONF_OK;
 }
@@ -604,63 +622,10 @@ ngx_http_pki_location(ngx_conf_t *cf, ngx_command_t *cmd,
 /* references */
 
 static ngx_int_t
-ngx_http_pki_refs(ngx_conf_t *cf, ngx_http_pki_scope_t *scope)
+ngx_http_pki_resolve(ngx_conf_t *cf, ngx_http_pki_scope_t *scope)
 {
-    ngx_str_t           *value;
-    ngx_uint_t           i;
-    ngx_http_pki_ref_t  *ref;
-
-    if (cf->args->nelts == 1 || scope->refs) {
-        return NGX_OK;
-    }
-
-    scope->refs = ngx_array_create(cf->pool, cf->args->nelts - 1,
-                                   sizeof(ngx_http_pki_ref_t));
-    if (scope->refs == NULL) {
-        return NGX_ERROR;
-    }
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-        ref = ngx_array_push(scope->refs);
-        if (ref == NULL) {
-            return NGX_ERROR;
-        }
-
-        ref->name = value[i];
-        ref->file = cf->conf_file->file.name;
-        ref->line = cf->conf_file->line;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_pki_needed(ngx_conf_t *cf, const char *what)
-{
-    ngx_http_pki_main_conf_t  *mcf;
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_pki_module);
-
-    if (mcf->issuers.nelts) {
-        return NGX_OK;
-    }
-
-    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "\"%s\" needs a \"pki_issuer\"", what);
-
-    return NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_pki_resolve(ngx_conf_t *cf, const char *what,
-    ngx_http_pki_scope_t *scope)
-{
+    ngx_str_t                 *names;
     ngx_uint_t                 i, k;
-    ngx_http_pki_ref_t        *refs;
     ngx_http_pki_issuer_t    **issuers;
     ngx_http_pki_main_conf_t  *mcf;
 
@@ -668,28 +633,31 @@ ngx_http_pki_resolve(ngx_conf_t *cf, const char *what,
 
     issuers = mcf->issuers.elts;
 
-    if (ngx_http_pki_needed(cf, what) != NGX_OK) {
+    if (mcf->issuers.nelts == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%V\" needs a \"pki_issuer\" in %V:%ui",
+                      &scope->directive, &scope->file, scope->line);
         return NGX_ERROR;
     }
 
-    if (scope->refs == NULL) {
+    if (scope->names == NULL) {
         scope->issuers = issuers;
         scope->n = mcf->issuers.nelts;
-        return ngx_http_pki_distinct(cf, what, scope);
+        return ngx_http_pki_distinct(cf, scope);
     }
 
-    refs = scope->refs->elts;
+    names = scope->names->elts;
 
-    scope->issuers = ngx_palloc(cf->pool, scope->refs->nelts
+    scope->issuers = ngx_palloc(cf->pool, scope->names->nelts
                                           * sizeof(ngx_http_pki_issuer_t *));
     if (scope->issuers == NULL) {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < scope->refs->nelts; i++) {
+    for (i = 0; i < scope->names->nelts; i++) {
 
         for (k = 0; k < mcf->issuers.nelts; k++) {
-            if (ngx_strcmp(issuers[k]->name.data, refs[i].name.data) == 0) {
+            if (ngx_strcmp(issuers[k]->name.data, names[i].data) == 0) {
                 scope->issuers[scope->n++] = issuers[k];
                 break;
             }
@@ -697,21 +665,21 @@ ngx_http_pki_resolve(ngx_conf_t *cf, const char *what,
 
         if (k == mcf->issuers.nelts) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"%s\": pki_issuer \"%V\" not found in %V:%ui",
-                          what, &refs[i].name, &refs[i].file, refs[i].line);
+                          "\"%V\": pki_issuer \"%V\" not found in %V:%ui",
+                          &scope->directive, &names[i], &scope->file,
+                          scope->line);
             return NGX_ERROR;
         }
     }
 
-    return ngx_http_pki_distinct(cf, what, scope);
+    return ngx_http_pki_distinct(cf, scope);
 }
 
 
 /* a CertID must name one issuer, or the first would hide the others */
 
 static ngx_int_t
-ngx_http_pki_distinct(ngx_conf_t *cf, const char *what,
-    ngx_http_pki_scope_t *scope)
+ngx_http_pki_distinct(ngx_conf_t *cf, ngx_http_pki_scope_t *scope)
 {
     ngx_uint_t      i, k;
     pki_bytes_t     name, key;
@@ -730,10 +698,11 @@ ngx_http_pki_distinct(ngx_conf_t *cf, const char *what,
                                  name, key))
             {
                 ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                              "\"%s\": pki_issuer \"%V\" and \"%V\" have the "
-                              "same name and key", what,
-                              &scope->issuers[k]->name,
-                              &scope->issuers[i]->name);
+                              "\"%V\": pki_issuer \"%V\" and \"%V\" have the "
+                              "same name and key in %V:%ui",
+                              &scope->directive, &scope->issuers[k]->name,
+                              &scope->issuers[i]->name, &scope->file,
+                              scope->line);
                 return NGX_ERROR;
             }
         }

@@ -247,15 +247,6 @@ typedef enum {
 } ngx_http_pki_responder_e;
 
 
-/* a name that stands in the configuration before its block, maybe */
-
-typedef struct {
-    ngx_str_t                 name;
-    ngx_str_t                 file;
-    ngx_uint_t                line;
-} ngx_http_pki_ref_t;
-
-
 /* whose object states count for an issuer's certificates */
 
 typedef struct {
@@ -268,7 +259,9 @@ typedef struct {
 typedef struct {
     ngx_str_t                 name;         /* terminated */
     ngx_uint_t                index;
-    ngx_http_pki_ref_t        store_ref;
+    ngx_str_t                 file;         /* where it was configured */
+    ngx_uint_t                line;
+    ngx_str_t                 store_name;
     ngx_http_pki_store_t     *store;
 
     X509                     *cert;
@@ -309,10 +302,13 @@ typedef struct {
 } ngx_http_pki_main_conf_t;
 
 
-/* what one location answers for */
+/* what one location answers for, and where that was said */
 
 typedef struct {
-    ngx_array_t              *refs;         /* NULL: all issuers */
+    ngx_str_t                 file;
+    ngx_uint_t                line;
+    ngx_str_t                 directive;
+    ngx_array_t              *names;        /* NULL: all issuers */
     ngx_http_pki_issuer_t   **issuers;
     ngx_uint_t                n;
 } ngx_http_pki_scope_t;
@@ -339,16 +335,13 @@ typedef enum {
 
 
 typedef struct {
-    ngx_flag_t                ocsp;         /* not inherited */
-    ngx_http_pki_scope_t      ocsp_scope;
+    ngx_http_handler_pt       handler;      /* ours, of this location */
+    ngx_http_pki_scope_t      scope;        /* of the handler */
+    ngx_uint_t                status;       /* its format */
+
     ngx_uint_t                max_certs;
     size_t                    max_size;
-
-    ngx_flag_t                api;          /* not inherited */
-    ngx_http_pki_scope_t      api_scope;
     ngx_array_t              *tokens;       /* ngx_http_pki_token_t */
-
-    ngx_uint_t                status;
 } ngx_http_pki_loc_conf_t;
 
 
@@ -453,6 +446,12 @@ ngx_int_t ngx_http_pki_body(ngx_http_request_t *r, size_t max,
     ngx_str_t *body);
 
 /*
+ * The part of the request line behind the location's name and before '?',
+ * with its escapes.  NGX_DECLINED: it does not begin with that name.
+ */
+ngx_int_t ngx_http_pki_payload(ngx_http_request_t *r, pki_bytes_t *path);
+
+/*
  * Makes a cell and sees to it that the request waits: handler is called for
  * each cell woken, or once with NULL after `timeout` milliseconds.  NULL: no
  * memory.  A request may wait on several cells with one handler.
@@ -493,6 +492,7 @@ typedef struct {
     pki_binding_t             binding;
     unsigned                  bound:1;      /* binding is set */
     unsigned                  own:1;        /* the CA's own certificate */
+    unsigned                  issued:1;     /* of the issuer's own format */
 } ngx_http_pki_question_t;
 
 

@@ -46,9 +46,6 @@ static void ngx_http_pki_ocsp_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pki_ocsp_process(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pki_ocsp_der(ngx_http_request_t *r,
     ngx_http_pki_loc_conf_t *lcf, pki_bytes_t *der);
-static ngx_int_t ngx_http_pki_ocsp_payload(ngx_http_request_t *r,
-    pki_bytes_t *path);
-static ngx_int_t ngx_http_pki_ocsp_raw_char(u_char **p, u_char *last);
 static ngx_int_t ngx_http_pki_ocsp_issuers(ngx_http_pki_ocsp_t *o);
 static ngx_uint_t ngx_http_pki_ocsp_one_signer(ngx_http_pki_issuer_t *a,
     ngx_http_pki_issuer_t *b);
@@ -230,7 +227,7 @@ ngx_http_pki_ocsp_der(ngx_http_request_t *r, ngx_http_pki_loc_conf_t *lcf,
         return NGX_HTTP_REQUEST_URI_TOO_LARGE;
     }
 
-    if (ngx_http_pki_ocsp_payload(r, &path) != NGX_OK) {
+    if (ngx_http_pki_payload(r, &path) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -249,76 +246,6 @@ ngx_http_pki_ocsp_der(ngx_http_request_t *r, ngx_http_pki_loc_conf_t *lcf,
 }
 
 
-/*
- * The part of the request line behind the location's name.  r->uri has lost
- * what base64 needs: its slashes are merged and its escapes decoded.
- */
-
-static ngx_int_t
-ngx_http_pki_ocsp_payload(ngx_http_request_t *r, pki_bytes_t *path)
-{
-    u_char                    *p, *q, *last;
-    ngx_uint_t                 i;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    p = r->unparsed_uri.data;
-    last = p + r->unparsed_uri.len;
-
-    q = ngx_strlchr(p, last, '?');
-    if (q) {
-        last = q;
-    }
-
-    for (i = 0; i < clcf->name.len; i++) {
-
-        if (ngx_http_pki_ocsp_raw_char(&p, last) != clcf->name.data[i]) {
-            return NGX_DECLINED;
-        }
-
-        if (clcf->name.data[i] != '/') {
-            continue;
-        }
-
-        /* nginx took a run of slashes for one */
-
-        for (q = p; ngx_http_pki_ocsp_raw_char(&q, last) == '/'; p = q) {
-            /* void */
-        }
-    }
-
-    path->data = p;
-    path->len = last - p;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_pki_ocsp_raw_char(u_char **p, u_char *last)
-{
-    ngx_int_t  ch;
-
-    if (*p == last) {
-        return NGX_ERROR;
-    }
-
-    if (**p != '%') {
-        return *(*p)++;
-    }
-
-    if (last - *p < 3) {
-        return NGX_ERROR;
-    }
-
-    ch = ngx_hextoi(*p + 1, 2);
-    *p += 3;
-
-    return ch;
-}
-
-
 /* issuer before serial; NGX_DECLINED: not ours, or not one signer's */
 
 static ngx_int_t
@@ -328,7 +255,7 @@ ngx_http_pki_ocsp_issuers(ngx_http_pki_ocsp_t *o)
     pki_certid_t           *id;
     ngx_http_pki_scope_t   *scope;
 
-    scope = &o->lcf->ocsp_scope;
+    scope = &o->lcf->scope;
 
     for (n = 0; n < o->request.ncerts; n++) {
         id = &o->certs[n];

@@ -17,6 +17,7 @@ static void ngx_http_pki_cleanup(void *data);
 static void ngx_http_pki_deadline(ngx_event_t *ev);
 static void ngx_http_pki_resume(ngx_http_request_t *r,
     ngx_http_pki_wake_pt handler, ngx_uint_t n, const void *reply);
+static ngx_int_t ngx_http_pki_raw_char(u_char **p, u_char *last);
 static ngx_int_t ngx_http_pki_body_file(ngx_http_request_t *r, ngx_buf_t *b,
     u_char *p, size_t len);
 
@@ -144,6 +145,76 @@ ngx_http_pki_body_file(ngx_http_request_t *r, ngx_buf_t *b, u_char *p,
     }
 
     return NGX_ERROR;
+}
+
+
+/*
+ * The part of the request line behind the location's name.  r->uri has lost
+ * what base64 needs: its slashes are merged and its escapes decoded.
+ */
+
+ngx_int_t
+ngx_http_pki_payload(ngx_http_request_t *r, pki_bytes_t *path)
+{
+    u_char                    *p, *q, *last;
+    ngx_uint_t                 i;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    p = r->unparsed_uri.data;
+    last = p + r->unparsed_uri.len;
+
+    q = ngx_strlchr(p, last, '?');
+    if (q) {
+        last = q;
+    }
+
+    for (i = 0; i < clcf->name.len; i++) {
+
+        if (ngx_http_pki_raw_char(&p, last) != clcf->name.data[i]) {
+            return NGX_DECLINED;
+        }
+
+        if (clcf->name.data[i] != '/') {
+            continue;
+        }
+
+        /* nginx took a run of slashes for one */
+
+        for (q = p; ngx_http_pki_raw_char(&q, last) == '/'; p = q) {
+            /* void */
+        }
+    }
+
+    path->data = p;
+    path->len = last - p;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_pki_raw_char(u_char **p, u_char *last)
+{
+    ngx_int_t  ch;
+
+    if (*p == last) {
+        return NGX_ERROR;
+    }
+
+    if (**p != '%') {
+        return *(*p)++;
+    }
+
+    if (last - *p < 3) {
+        return NGX_ERROR;
+    }
+
+    ch = ngx_hextoi(*p + 1, 2);
+    *p += 3;
+
+    return ch;
 }
 
 

@@ -472,8 +472,8 @@ pki_store_find_reply(void *data, const redisReply *reply)
 {
     pki_store_find_t *find = data;
 
-    pki_cell_t   *cell;
-    const char   *error;
+    pki_cell_t  *cell;
+    const char  *error;
 
     if (find->found.error == NULL) {
         find->found.error = pki_store_find_read(find, find->replies, reply);
@@ -606,12 +606,12 @@ pki_store_changed_reply(void *data, const redisReply *reply)
 {
     pki_cell_t *cell = data;
 
-    pki_err_t              err;
-    const char            *error;
-    pki_bytes_t            text;
-    pki_revocation_t       present;
-    pki_store_result_t     result;
-    pki_store_changed_pt   changed;
+    pki_err_t             err;
+    const char           *error;
+    pki_bytes_t           text;
+    pki_revocation_t      present;
+    pki_store_result_t    result;
+    pki_store_changed_pt  changed;
 
     changed = (pki_store_changed_pt) cell->call;
     text.len = 0;
@@ -718,10 +718,10 @@ pki_store_done_reply(void *data, const redisReply *reply)
 {
     pki_cell_t *cell = data;
 
-    pki_err_t            err;
-    const char          *error;
-    pki_store_result_t   result;
-    pki_store_done_pt    done;
+    pki_err_t           err;
+    const char         *error;
+    pki_store_done_pt   done;
+    pki_store_result_t  result;
 
     done = (pki_store_done_pt) cell->call;
 

@@ -4,80 +4,33 @@
  *
  * One table holds the commands, one the options.  A command gets its
  * options as an array of strings and does one thing; results go to stdout,
- * sentences to stderr.  Exit codes: 0 done, or so already; 1 refused, or
- * not there; 2 wrong usage; 3 failed.
+ * sentences to stderr.
  */
 
-#include "pki_redis_sync.h"
+#include "pki_admin.h"
 #include "pki_store.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
 
-#define PKI_ADMIN_DONE      0
-#define PKI_ADMIN_REFUSED   1
-#define PKI_ADMIN_USAGE     2
-#define PKI_ADMIN_FAILED    3
-
 #define PKI_ADMIN_TIMEOUT   10000       /* milliseconds, of each reply */
-#define PKI_ADMIN_BATCH     500         /* certificates under way */
-#define PKI_ADMIN_LEASE     30000       /* milliseconds; given back at once */
 #define PKI_ADMIN_FILE_MAX  65536       /* of keys or a secret */
-#define PKI_ADMIN_RANDOM    32          /* octets of a token */
-#define PKI_ADMIN_NAME      "pki-admin"
-
-#define PKI_ADMIN_DIRECTORIES  (PKI_FACTS_OBJECTS / PKI_BINDING_OBJECTS)
-
-
-/* in the order of pki_admin_options */
-
-typedef enum {
-    PKI_ADMIN_OPT_DATABASE = 0,
-    PKI_ADMIN_OPT_DIRECTORY,
-    PKI_ADMIN_OPT_FILE,
-    PKI_ADMIN_OPT_GUID,
-    PKI_ADMIN_OPT_ID,
-    PKI_ADMIN_OPT_ISSUER,
-    PKI_ADMIN_OPT_KEY_FILE,
-    PKI_ADMIN_OPT_KIND,
-    PKI_ADMIN_OPT_REASON,
-    PKI_ADMIN_OPT_REDIS,
-    PKI_ADMIN_OPT_REQUESTER,
-    PKI_ADMIN_OPT_SECRET_FILE,
-    PKI_ADMIN_OPT_SOURCE,
-    PKI_ADMIN_OPT_STATE,
-    PKI_ADMIN_OPT_UNRECORDED,
-    PKI_ADMIN_OPT_USER,
-    PKI_ADMIN_OPT_N
-} pki_admin_opt_t;
 
 
 typedef struct {
     const char        *name;
     int                flag;            /* takes no value */
 } pki_admin_option_t;
-
-
-typedef struct {
-    const char        *opt[PKI_ADMIN_OPT_N];    /* NULL: not given */
-    const char       **args;
-    int                nargs;
-} pki_admin_line_t;
 
 
 typedef struct {
@@ -93,82 +46,15 @@ typedef struct {
 } pki_admin_command_t;
 
 
-/* what the store answered */
-
-typedef struct {
-    pki_store_result_t  result;
-    long long           n;
-    int                 has_present;
-    pki_revocation_t    present;
-    char                error[PKI_ERR_LEN];
-} pki_admin_answer_t;
-
-
-typedef struct {
-    pki_redis_sync_t  *sync;
-    const char        *issuer;
-    pki_record_t       record;          /* source and requester are set */
-    unsigned long      waiting;
-    unsigned long      done;
-    unsigned long      same;
-    unsigned long      failed;
-} pki_admin_batch_t;
-
-
 static int pki_admin_parse(const pki_admin_command_t *command, int argc,
     char **argv, pki_admin_line_t *line);
 static int pki_admin_parse_option(const pki_admin_command_t *command,
     int argc, char **argv, int *i, pki_admin_line_t *line);
 static void pki_admin_help(FILE *out);
-
-static int pki_admin_serial_make(const pki_admin_line_t *line);
-static int pki_admin_payload(const pki_admin_line_t *line,
-    pki_binding_t *binding);
-static int pki_admin_payload_jamf(const pki_admin_line_t *line,
-    pki_binding_t *binding);
-static int pki_admin_serial_show(const pki_admin_line_t *line);
-static int pki_admin_record(const pki_admin_line_t *line);
-static int pki_admin_record_file(pki_admin_batch_t *batch, const char *path);
-static int pki_admin_record_cert(pki_admin_batch_t *batch, X509 *cert,
-    const char *path);
-static int pki_admin_record_wait(pki_admin_batch_t *batch);
-static void pki_admin_recorded(void *data, pki_store_result_t result,
-    long long n, const char *error);
-static int pki_admin_revoke(const pki_admin_line_t *line);
-static int pki_admin_release(const pki_admin_line_t *line);
-static int pki_admin_changed_exit(const pki_admin_answer_t *answer,
-    const char *done);
-static int pki_admin_find(const pki_admin_line_t *line);
-static int pki_admin_find_objects(const pki_admin_line_t *line,
-    char *directories, pki_object_id_t *objects, pki_store_query_t *query);
-static void pki_admin_found(void *data, const pki_store_found_t *found);
-static int pki_admin_object(const pki_admin_line_t *line);
 static int pki_admin_token(const pki_admin_line_t *line);
-static int pki_admin_append(const char *path, const char *text);
-
-static int pki_admin_connect(const pki_admin_line_t *line,
-    pki_redis_sync_t **sync);
+static int pki_admin_token_append(const char *path, const char *text);
 static int pki_admin_address(const char *address, char *host, size_t size,
     pki_redis_sync_conf_t *conf);
-static int pki_admin_wait(pki_redis_sync_t *sync, pki_admin_answer_t *answer);
-static void pki_admin_changed(void *data, pki_store_result_t result,
-    const pki_revocation_t *present, const char *error);
-static void pki_admin_done(void *data, pki_store_result_t result, long long n,
-    const char *error);
-static int pki_admin_keys(const char *path, pki_serial_keys_t *keys);
-static int pki_admin_read(const char *path, char *text, size_t size,
-    size_t *len);
-static int pki_admin_serial(const char *text, pki_serial_t *sn);
-static int pki_admin_number(const char *text, unsigned long long max,
-    unsigned long long *n);
-static int pki_admin_random(unsigned char *data, size_t len);
-static void pki_admin_hex(char *text, const unsigned char *data, size_t len);
-static int pki_admin_reason(const char *text, pki_reason_t *reason);
-static int pki_admin_state(const char *text, unsigned *state);
-static void pki_admin_time(const char *name, time_t t);
-static const char *pki_admin_user(char *buf, size_t size);
-static int pki_admin_fail(int code, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
 
 
 static const pki_admin_option_t  pki_admin_options[PKI_ADMIN_OPT_N] = {
@@ -203,27 +89,27 @@ static const pki_admin_command_t  pki_admin_commands[] = {
       "SERIAL [--key-file FILE]",
       "prints what a serial number is bound to" },
 
-    { "record", NULL, pki_admin_record,
+    { "record", NULL, pki_admin_store_record,
       PKI_ADMIN_STORE | PKI_ADMIN_BIT(ISSUER) | PKI_ADMIN_BIT(SOURCE)
       | PKI_ADMIN_BIT(REQUESTER),
       PKI_ADMIN_AT_ISSUER, 1, -1,
       "--redis ADDR --issuer NAME [--source S] [--requester R] FILE...",
       "records all certificates of PEM files" },
 
-    { "revoke", NULL, pki_admin_revoke,
+    { "revoke", NULL, pki_admin_store_revoke,
       PKI_ADMIN_STORE | PKI_ADMIN_BIT(ISSUER) | PKI_ADMIN_BIT(REASON)
       | PKI_ADMIN_BIT(UNRECORDED),
       PKI_ADMIN_AT_ISSUER, 1, 1,
       "--redis ADDR --issuer NAME [--reason N] [--unrecorded] SERIAL",
       "revokes; reason 6 is a hold" },
 
-    { "release", NULL, pki_admin_release,
+    { "release", NULL, pki_admin_store_release,
       PKI_ADMIN_STORE | PKI_ADMIN_BIT(ISSUER),
       PKI_ADMIN_AT_ISSUER, 1, 1,
       "--redis ADDR --issuer NAME SERIAL",
       "releases a hold" },
 
-    { "find", NULL, pki_admin_find,
+    { "find", NULL, pki_admin_store_find,
       PKI_ADMIN_STORE | PKI_ADMIN_BIT(ISSUER) | PKI_ADMIN_BIT(DIRECTORY)
       | PKI_ADMIN_BIT(KEY_FILE),
       PKI_ADMIN_AT_ISSUER, 1, 1,
@@ -231,7 +117,7 @@ static const pki_admin_command_t  pki_admin_commands[] = {
       "SERIAL",
       "prints the facts about a certificate" },
 
-    { "object", NULL, pki_admin_object,
+    { "object", NULL, pki_admin_store_object,
       PKI_ADMIN_STORE | PKI_ADMIN_BIT(DIRECTORY) | PKI_ADMIN_BIT(ID)
       | PKI_ADMIN_BIT(STATE),
       PKI_ADMIN_BIT(REDIS) | PKI_ADMIN_BIT(DIRECTORY) | PKI_ADMIN_BIT(ID)
@@ -247,23 +133,6 @@ static const pki_admin_command_t  pki_admin_commands[] = {
 
 #define PKI_ADMIN_COMMANDS                                                  \
     (sizeof(pki_admin_commands) / sizeof(pki_admin_commands[0]))
-
-
-static const struct {
-    const char        *name;
-    unsigned           state;
-} pki_admin_states[] = {
-    { "none", 0 },
-    { "deleted", PKI_OBJECT_DELETED },
-    { "retired", PKI_OBJECT_RETIRED },
-    { "endpoint", PKI_OBJECT_ENDPOINT },
-    { "disabled", PKI_OBJECT_DISABLED },
-    { "noncompliant", PKI_OBJECT_NONCOMPLIANT },
-    { "risky", PKI_OBJECT_RISKY }
-};
-
-#define PKI_ADMIN_STATES                                                    \
-    (sizeof(pki_admin_states) / sizeof(pki_admin_states[0]))
 
 
 int
@@ -431,735 +300,16 @@ pki_admin_help(FILE *out)
     }
 
     fprintf(out, "\nADDR is unix:/path or host:port; with it go --user NAME,"
-                 " --secret-file FILE,\n--database N.  KIND:");
+                 " --secret-file FILE,\n--database N.  STATE: deleted retired"
+                 " endpoint disabled noncompliant risky.\nKIND:");
 
     for (i = PKI_KIND_DEVICE; i <= PKI_KIND_AD_USER; i++) {
-        fprintf(out, " %s", pki_kind_name((pki_kind_t) i));
-    }
-
-    fprintf(out, ".\nSTATE:");
-
-    for (i = 1; i < PKI_ADMIN_STATES; i++) {
-        fprintf(out, " %s", pki_admin_states[i].name);
+        fprintf(out, "%s%s", i % 3 == 0 && i ? "\n      " : " ",
+                pki_kind_name((pki_kind_t) i));
     }
 
     fprintf(out, ".\nExit codes: 0 done, 1 refused or not there, 2 wrong"
                  " usage, 3 failed.\n");
-}
-
-
-static int
-pki_admin_serial_make(const pki_admin_line_t *line)
-{
-    int                rc;
-    char               text[PKI_SERIAL_HEX_SIZE];
-    pki_rc_t           made;
-    pki_serial_t       sn;
-    pki_binding_t      binding;
-    unsigned char      random[3];
-    pki_serial_keys_t  keys;
-
-    memset(&binding, 0, sizeof(binding));
-
-    if (pki_kind_from_name(line->opt[PKI_ADMIN_OPT_KIND], &binding.kind)
-        != PKI_OK)
-    {
-        return pki_admin_fail(PKI_ADMIN_USAGE, "unknown kind \"%s\"",
-                              line->opt[PKI_ADMIN_OPT_KIND]);
-    }
-
-    rc = pki_admin_payload(line, &binding);
-
-    if (rc == PKI_ADMIN_DONE) {
-        rc = pki_admin_random(random, sizeof(random));
-    }
-
-    if (rc != PKI_ADMIN_DONE) {
-        return rc;
-    }
-
-    if (line->opt[PKI_ADMIN_OPT_KEY_FILE] == NULL) {
-        pki_serial_make_plain(&binding, random, &sn);
-
-    } else {
-        rc = pki_admin_keys(line->opt[PKI_ADMIN_OPT_KEY_FILE], &keys);
-        if (rc != PKI_ADMIN_DONE) {
-            return rc;
-        }
-
-        made = pki_serial_make_sealed(&binding, random, &keys, &sn);
-        OPENSSL_cleanse(&keys, sizeof(keys));
-
-        if (made != PKI_OK) {
-            return pki_admin_fail(PKI_ADMIN_FAILED, "cannot seal a serial");
-        }
-    }
-
-    (void) pki_serial_to_text(&sn, text);
-    printf("%s\n", text);
-
-    return PKI_ADMIN_DONE;
-}
-
-
-static int
-pki_admin_payload(const pki_admin_line_t *line, pki_binding_t *binding)
-{
-    int          rc;
-    const char  *guid;
-
-    if (binding->kind >= PKI_KIND_JAMF_COMPUTER
-        && binding->kind <= PKI_KIND_JAMF_USER_ON_DEVICE)
-    {
-        return pki_admin_payload_jamf(line, binding);
-    }
-
-    guid = line->opt[PKI_ADMIN_OPT_GUID];
-
-    if (line->opt[PKI_ADMIN_OPT_ID] || line->opt[PKI_ADMIN_OPT_USER]
-        || (guid == NULL && binding->kind != PKI_KIND_STATIC))
-    {
-        return pki_admin_fail(PKI_ADMIN_USAGE, "a serial of kind %s is made"
-                              " with --guid", pki_kind_name(binding->kind));
-    }
-
-    if (guid != NULL) {
-        if (pki_guid_from_text(guid, strlen(guid), binding->payload)
-            != PKI_OK)
-        {
-            return pki_admin_fail(PKI_ADMIN_USAGE, "\"%s\" is no GUID", guid);
-        }
-
-        return PKI_ADMIN_DONE;
-    }
-
-    rc = pki_admin_random(binding->payload, PKI_SERIAL_PAYLOAD);
-
-    /* version 4, RFC 9562, 5.4; the third group stands low octet first */
-
-    binding->payload[7] = (binding->payload[7] & 0x0f) | 0x40;
-    binding->payload[8] = (binding->payload[8] & 0x3f) | 0x80;
-
-    return rc;
-}
-
-
-static int
-pki_admin_payload_jamf(const pki_admin_line_t *line, pki_binding_t *binding)
-{
-    int                  i;
-    const char          *id, *user;
-    unsigned long long   n, u;
-
-    id = line->opt[PKI_ADMIN_OPT_ID];
-    user = line->opt[PKI_ADMIN_OPT_USER];
-
-    if (line->opt[PKI_ADMIN_OPT_GUID] || id == NULL
-        || (user != NULL)
-           != (binding->kind == PKI_KIND_JAMF_USER_ON_COMPUTER
-               || binding->kind == PKI_KIND_JAMF_USER_ON_DEVICE))
-    {
-        return pki_admin_fail(PKI_ADMIN_USAGE, "a serial of kind %s is made"
-                              " with --id, one of a user on something also"
-                              " with --user", pki_kind_name(binding->kind));
-    }
-
-    u = 0;
-
-    if (pki_admin_number(id, ~0ULL, &n) != PKI_ADMIN_DONE
-        || (user && pki_admin_number(user, ~0ULL, &u) != PKI_ADMIN_DONE))
-    {
-        return pki_admin_fail(PKI_ADMIN_USAGE, "an id is a number");
-    }
-
-    if (user == NULL
-        && pki_admin_random((unsigned char *) &u, sizeof(u))
-           != PKI_ADMIN_DONE)
-    {
-        return PKI_ADMIN_FAILED;
-    }
-
-    for (i = 0; i < 8; i++) {
-        binding->payload[i] = (unsigned char) (n >> (8 * i));
-        binding->payload[8 + i] = (unsigned char) (u >> (8 * i));
-    }
-
-    return PKI_ADMIN_DONE;
-}
-
-
-static int
-pki_admin_serial_show(const pki_admin_line_t *line)
-{
-    int                 rc;
-    unsigned            i, n;
-    pki_rc_t            opened;
-    const char         *path;
-    pki_serial_t        sn;
-    pki_binding_t       binding;
-    pki_object_id_t     objects[PKI_BINDING_OBJECTS];
-    pki_serial_keys_t   keys;
-
-    path = line->opt[PKI_ADMIN_OPT_KEY_FILE];
-
-    rc = pki_admin_serial(line->args[0], &sn);
-
-    if (rc == PKI_ADMIN_DONE && path != NULL) {
-        rc = pki_admin_keys(path, &keys);
-    }
-
-    if (rc != PKI_ADMIN_DONE) {
-        return rc;
-    }
-
-    opened = pki_serial_open(&sn, path ? &keys : NULL, &binding);
-    OPENSSL_cleanse(&keys, sizeof(keys));
-
-    if (opened == PKI_NOT_FOUND) {
-        return pki_admin_fail(PKI_ADMIN_REFUSED, "not a serial number of"
-                              " ours, or no key opens it");
-    }
-
-    if (opened != PKI_OK) {
-        return pki_admin_fail(PKI_ADMIN_FAILED, "cannot open the serial");
-    }
-
-    if (sn.data[0] >= 0x40) {
-        printf("format: plain\n");
-
-    } else {
-        printf("format: sealed, epoch %d\n", sn.data[0] & 0x0f);
-    }
-
-    printf("kind: %s\ntype: 0x%02X\n", pki_kind_name(binding.kind),
-           binding.type);
-
-    n = pki_binding_objects(&binding, objects);
-
-    for (i = 0; i < n; i++) {
-        printf("object: %s\n", objects[i].id);
-    }
-
-    return PKI_ADMIN_DONE;
-}
-
-
-static int
-pki_admin_record(const pki_admin_line_t *line)
-{
-    int                i, rc;
-    char               user[PKI_STORE_WHO_MAX];
-    const char        *source, *requester;
-    pki_admin_batch_t  batch;
-
-    memset(&batch, 0, sizeof(batch));
-    batch.issuer = line->opt[PKI_ADMIN_OPT_ISSUER];
-
-    source = line->opt[PKI_ADMIN_OPT_SOURCE];
-    requester = line->opt[PKI_ADMIN_OPT_REQUESTER];
-
-    if (source == NULL) {
-        source = "Import";
-    }
-
-    if (requester == NULL) {
-        requester = pki_admin_user(user, sizeof(user));
-    }
-
-    if (strlen(source) >= sizeof(batch.record.source)
-        || strlen(requester) >= sizeof(batch.record.requester))
-    {
-        return pki_admin_fail(PKI_ADMIN_USAGE, "--source or --requester is"
-                              " too long");
-    }
-
-    strcpy(batch.record.source, source);
-    strcpy(batch.record.requester, requester);
-
-    rc = pki_admin_connect(line, &batch.sync);
-    if (rc != PKI_ADMIN_DONE) {
-        return rc;
-    }
-
-    for (i = 0; i < line->nargs && rc == PKI_ADMIN_DONE; i++) {
-        rc = pki_admin_record_file(&batch, line->args[i]);
-    }
-
-    if (pki_admin_record_wait(&batch) != PKI_ADMIN_DONE || batch.failed) {
-        rc = PKI_ADMIN_FAILED;
-    }
-
-    pki_redis_sync_destroy(batch.sync);
-
-    printf("recorded %lu, already there %lu, failed %lu\n", batch.done,
-           batch.same, batch.failed);
-
-    return rc;
-}
-
-
-static int
-pki_admin_record_file(pki_admin_batch_t *batch, const char *path)
-{
-    int            rc;
-    BIO           *bio;
-    X509          *cert;
-    unsigned long  n, e;
-
-    bio = BIO_new_file(path, "r");
-    if (bio == NULL) {
-        ERR_clear_error();
-        return pki_admin_fail(PKI_ADMIN_FAILED, "cannot open \"%s\"", path);
-    }
-
-    rc = PKI_ADMIN_DONE;
-
-    for (n = 0; rc == PKI_ADMIN_DONE; n++) {
-        cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-        if (cert == NULL) {
-            break;
-        }
-
-        rc = pki_admin_record_cert(batch, cert, path);
-        X509_free(cert);
-    }
-
-    e = ERR_peek_last_error();
-
-    if (rc == PKI_ADMIN_DONE
-        && (n == 0 || ERR_GET_LIB(e) != ERR_LIB_PEM
-            || ERR_GET_REASON(e) != PEM_R_NO_START_LINE))
-    {
-        rc = pki_admin_fail(PKI_ADMIN_FAILED, "certificate %lu in \"%s\" is"
-                            " missing or broken", n + 1, path);
-    }
-
-    ERR_clear_error();
-    BIO_free(bio);
-
-    return rc;
-}
-
-
-static int
-pki_admin_record_cert(pki_admin_batch_t *batch, X509 *cert, const char *path)
-{
-    struct tm            from, to;
-    pki_serial_t         sn;
-    unsigned char        octets[1 + PKI_SERIAL_LEN];
-    pki_bytes_t          content;
-    const ASN1_INTEGER  *number;
-
-    number = X509_get0_serialNumber(cert);
-    content.len = (size_t) ASN1_STRING_length(number);
-
-    if (ASN1_STRING_type(number) == V_ASN1_NEG_INTEGER || content.len == 0
-        || content.len > PKI_SERIAL_LEN)
-    {
-        return pki_admin_fail(PKI_ADMIN_FAILED, "a serial number in \"%s\""
-                              " cannot be", path);
-    }
-
-    /* libcrypto keeps the magnitude; DER has a zero before a high bit */
-
-    octets[0] = 0;
-    memcpy(octets + 1, ASN1_STRING_get0_data(number), content.len);
-
-    content.data = octets + 1;
-
-    if (octets[1] & 0x80) {
-        content.data--;
-        content.len++;
-    }
-
-    if (pki_serial_from_integer(content, &sn) != PKI_OK
-        || ASN1_TIME_to_tm(X509_get0_notBefore(cert), &from) != 1
-        || ASN1_TIME_to_tm(X509_get0_notAfter(cert), &to) != 1)
-    {
-        return pki_admin_fail(PKI_ADMIN_FAILED, "a serial number or a time"
-                              " in \"%s\" cannot be", path);
-    }
-
-    batch->record.not_before = timegm(&from);
-    batch->record.not_after = timegm(&to);
-
-    pki_store_record(pki_redis_sync_transport(batch->sync), batch->issuer,
-                     &sn, &batch->record, pki_admin_recorded, batch);
-
-    if (++batch->waiting == PKI_ADMIN_BATCH) {
-        return pki_admin_record_wait(batch);
-    }
-
-    return PKI_ADMIN_DONE;
-}
-
-
-static int
-pki_admin_record_wait(pki_admin_batch_t *batch)
-{
-    pki_err_t  err;
-
-    batch->waiting = 0;
-
-    if (pki_redis_sync_wait(batch->sync, &err) != PKI_OK) {
-        return pki_admin_fail(PKI_ADMIN_FAILED, "Redis: %s", err.text);
-    }
-
-    return PKI_ADMIN_DONE;
-}
-
-
-static void
-pki_admin_recorded(void *data, pki_store_result_t result, long long n,
-    const char *error)
-{
-    pki_admin_batch_t  *batch = data;
-
-    (void) n;
-
-    switch (result) {
-
-    case PKI_STORE_DONE:
-        batch->done++;
-        break;
-
-    case PKI_STORE_SAME:
-        batch->same++;
-        break;
-
-    default:
-        if (batch->failed++ == 0) {
-            (void) pki_admin_fail(PKI_ADMIN_FAILED, "%s", error);
-        }
-    }
-}
-
-
-static int
-pki_admin_revoke(const pki_admin_line_t *line)
-{
-    int                 rc;
-    char                user[PKI_STORE_WHO_MAX];
-    pki_actor_t         actor;
-    pki_serial_t        sn;
-    pki_redis_sync_t   *sync;
-    pki_revocation_t    revocation;
-    pki_admin_answer_t  answer;
-
-    memset(&revocation, 0, sizeof(revocation));
-    strcpy(revocation.who, PKI_ADMIN_NAME);
-    revocation.at = time(NULL);
-
-    rc = pki_admin_reason(line->opt[PKI_ADMIN_OPT_REASON],
-                          &revocation.reason);
-
-    if (rc == PKI_ADMIN_DONE) {
-        rc = pki_admin_serial(line->args[0], &sn);
-    }
-
-    if (rc == PKI_ADMIN_DONE) {
-        rc = pki_admin_connect(line, &sync);
-    }
-
-    if (rc != PKI_ADMIN_DONE) {
-        return rc;
-    }
-
-    actor.who = PKI_ADMIN_NAME;
-    actor.from = pki_admin_user(user, sizeof(user));
-    actor.why = NULL;
-    actor.at = revocation.at;
-
-    pki_store_revoke(pki_redis_sync_transport(sync),
-                     line->opt[PKI_ADMIN_OPT_ISSUER], &sn, &revocation,
-                     &actor, line->opt[PKI_ADMIN_OPT_UNRECORDED] != NULL,
-                     pki_admin_changed, &answer);
-
-    rc = pki_admin_wait(sync, &answer);
-    pki_redis_sync_destroy(sync);
-
-    return rc != PKI_ADMIN_DONE ? rc
-                                : pki_admin_changed_exit(&answer, "revoked");
-}
-
-
-static int
-pki_admin_release(const pki_admin_line_t *line)
-{
-    int                 rc;
-    char                user[PKI_STORE_WHO_MAX];
-    pki_actor_t         actor;
-    pki_serial_t        sn;
-    pki_redis_sync_t   *sync;
-    pki_admin_answer_t  answer;
-
-    rc = pki_admin_serial(line->args[0], &sn);
-
-    if (rc == PKI_ADMIN_DONE) {
-        rc = pki_admin_connect(line, &sync);
-    }
-
-    if (rc != PKI_ADMIN_DONE) {
-        return rc;
-    }
-
-    actor.who = PKI_ADMIN_NAME;
-    actor.from = pki_admin_user(user, sizeof(user));
-    actor.why = NULL;
-    actor.at = time(NULL);
-
-    pki_store_release(pki_redis_sync_transport(sync),
-                      line->opt[PKI_ADMIN_OPT_ISSUER], &sn, &actor,
-                      pki_admin_changed, &answer);
-
-    rc = pki_admin_wait(sync, &answer);
-    pki_redis_sync_destroy(sync);
-
-    return rc != PKI_ADMIN_DONE ? rc
-                                : pki_admin_changed_exit(&answer, "released");
-}
-
-
-static int
-pki_admin_changed_exit(const pki_admin_answer_t *answer, const char *done)
-{
-    switch (answer->result) {
-
-    case PKI_STORE_DONE:
-        printf("%s\n", done);
-        break;
-
-    case PKI_STORE_SAME:
-        printf("already so\n");
-        break;
-
-    case PKI_STORE_NOT_FOUND:
-        return pki_admin_fail(PKI_ADMIN_REFUSED, "there is no such record");
-
-    default: /* PKI_STORE_CONFLICT */
-        return pki_admin_fail(PKI_ADMIN_REFUSED, "it is revoked already:"
-                              " %s, by %s",
-                              pki_reason_name(answer->present.reason),
-                              answer->present.who);
-    }
-
-    if (answer->has_present) {
-        printf("reason: %s\n", pki_reason_name(answer->present.reason));
-        pki_admin_time("since", answer->present.at);
-    }
-
-    return PKI_ADMIN_DONE;
-}
-
-
-static int
-pki_admin_find(const pki_admin_line_t *line)
-{
-    int                 rc;
-    char               *directories;
-    pki_redis_sync_t   *sync;
-    pki_object_id_t     objects[PKI_BINDING_OBJECTS];
-    pki_store_query_t   query;
-    pki_admin_answer_t  answer;
-
-    memset(&query, 0, sizeof(query));
-    query.issuer = line->opt[PKI_ADMIN_OPT_ISSUER];
-    directories = NULL;
-
-    rc = pki_admin_serial(line->args[0], &query.serial);
-
-    if (rc == PKI_ADMIN_DONE && line->opt[PKI_ADMIN_OPT_DIRECTORY] != NULL) {
-        directories = OPENSSL_strdup(line->opt[PKI_ADMIN_OPT_DIRECTORY]);
-
-        rc = directories ? pki_admin_find_objects(line, directories, objects,
-                                                  &query)
-                         : pki_admin_fail(PKI_ADMIN_FAILED, "out of memory");
-    }
-
-    if (rc == PKI_ADMIN_DONE) {
-        rc = pki_admin_connect(line, &sync);
-    }
-
-    if (rc == PKI_ADMIN_DONE) {
-        pki_store_find(pki_redis_sync_transport(sync), &query,
-                       pki_admin_found, &answer);
-
-        rc = pki_admin_wait(sync, &answer);
-        pki_redis_sync_destroy(sync);
-    }
-
-    OPENSSL_free(directories);
-
-    return rc;
-}
-
-
-static int
-pki_admin_find_objects(const pki_admin_line_t *line, char *directories,
-    pki_object_id_t *objects, pki_store_query_t *query)
-{
-    int                 rc;
-    char               *directory, *rest;
-    unsigned            i, n;
-    pki_rc_t            opened;
-    const char         *path;
-    pki_binding_t       binding;
-    pki_serial_keys_t   keys;
-
-    path = line->opt[PKI_ADMIN_OPT_KEY_FILE];
-
-    if (path != NULL) {
-        rc = pki_admin_keys(path, &keys);
-        if (rc != PKI_ADMIN_DONE) {
-            return rc;
-        }
-    }
-
-    opened = pki_serial_open(&query->serial, path ? &keys : NULL, &binding);
-    OPENSSL_cleanse(&keys, sizeof(keys));
-
-    if (opened != PKI_OK) {
-        return pki_admin_fail(PKI_ADMIN_REFUSED, "the serial number names no"
-                              " objects, or no key opens it");
-    }
-
-    n = pki_binding_objects(&binding, objects);
-
-    for (directory = strtok_r(directories, ",", &rest);
-         directory != NULL;
-         directory = strtok_r(NULL, ",", &rest))
-    {
-        if (query->nobjects + n > PKI_FACTS_OBJECTS) {
-            return pki_admin_fail(PKI_ADMIN_USAGE, "more than %d directories",
-                                  PKI_ADMIN_DIRECTORIES);
-        }
-
-        for (i = 0; i < n; i++) {
-            query->objects[query->nobjects].directory = directory;
-            query->objects[query->nobjects].id = objects[i].id;
-            query->nobjects++;
-        }
-    }
-
-    return PKI_ADMIN_DONE;
-}
-
-
-static void
-pki_admin_found(void *data, const pki_store_found_t *found)
-{
-    unsigned                  i;
-    const pki_object_fact_t  *object;
-
-    pki_admin_done(data, found->result, 0, found->error);
-
-    if (found->result != PKI_STORE_DONE) {
-        return;
-    }
-
-    printf("recorded: %s\n", found->facts.recorded ? "yes" : "no");
-
-    if (found->facts.recorded) {
-        pki_admin_time("not before", found->record.not_before);
-        pki_admin_time("not after", found->record.not_after);
-        printf("source: %s\nrequester: %s\n", found->record.source,
-               found->record.requester);
-    }
-
-    printf("revoked: %s\n", found->facts.manual == PKI_REASON_NONE
-                            ? "no" : pki_reason_name(found->facts.manual));
-
-    if (found->facts.manual != PKI_REASON_NONE) {
-        pki_admin_time("since", found->revocation.at);
-
-        if (found->revocation.invalidity != 0) {
-            pki_admin_time("invalid since", found->revocation.invalidity);
-        }
-
-        printf("who: %s\n", found->revocation.who);
-    }
-
-    for (i = 0; i < found->facts.nobjects; i++) {
-        object = &found->facts.objects[i];
-
-        printf("object: %s in %s\n", object->id, object->directory);
-
-        if (object->found) {
-            printf("state: 0x%02X\n", object->state);
-            pki_admin_time("since", object->since);
-        }
-
-        if (object->synced_at != 0) {
-            pki_admin_time("synced", object->synced_at);
-        }
-    }
-}
-
-
-/* The lease is given back by renewing it for a moment. */
-
-static int
-pki_admin_object(const pki_admin_line_t *line)
-{
-    int                  i, rc;
-    char                 token[2 * PKI_ADMIN_RANDOM + 1];
-    const char          *directory;
-    pki_redis_t         *redis;
-    unsigned char        random[PKI_ADMIN_RANDOM];
-    pki_redis_sync_t    *sync;
-    pki_admin_answer_t   answer[4];
-    pki_store_object_t   object;
-
-    directory = line->opt[PKI_ADMIN_OPT_DIRECTORY];
-    object.id = line->opt[PKI_ADMIN_OPT_ID];
-    object.since = time(NULL);
-
-    rc = pki_admin_state(line->opt[PKI_ADMIN_OPT_STATE], &object.state);
-
-    if (rc == PKI_ADMIN_DONE) {
-        rc = pki_admin_random(random, sizeof(random));
-    }
-
-    if (rc == PKI_ADMIN_DONE) {
-        rc = pki_admin_connect(line, &sync);
-    }
-
-    if (rc != PKI_ADMIN_DONE) {
-        return rc;
-    }
-
-    pki_admin_hex(token, random, sizeof(random));
-    redis = pki_redis_sync_transport(sync);
-
-    pki_store_lease(redis, directory, token, PKI_ADMIN_LEASE, pki_admin_done,
-                    &answer[0]);
-    pki_store_apply(redis, directory, token, &object, 1, pki_admin_done,
-                    &answer[1]);
-    pki_store_commit(redis, directory, token, NULL, object.since,
-                     pki_admin_done, &answer[2]);
-    pki_store_lease(redis, directory, token, 1, pki_admin_done, &answer[3]);
-
-    rc = pki_admin_wait(sync, &answer[0]);
-    pki_redis_sync_destroy(sync);
-
-    if (rc != PKI_ADMIN_DONE) {
-        return rc;
-    }
-
-    for (i = 0; i < 3; i++) {
-        if (answer[i].result == PKI_STORE_CONFLICT) {
-            return pki_admin_fail(PKI_ADMIN_REFUSED, "somebody else holds"
-                                  " the lease of \"%s\"", directory);
-        }
-
-        if (answer[i].result != PKI_STORE_DONE) {
-            return pki_admin_fail(PKI_ADMIN_FAILED, "%s", answer[i].error);
-        }
-    }
-
-    printf("%s\n", answer[1].n ? "changed" : "already so");
-
-    return PKI_ADMIN_DONE;
 }
 
 
@@ -1201,7 +351,7 @@ pki_admin_token(const pki_admin_line_t *line)
         fputs(text, stderr);
 
     } else {
-        rc = pki_admin_append(line->opt[PKI_ADMIN_OPT_FILE], text);
+        rc = pki_admin_token_append(line->opt[PKI_ADMIN_OPT_FILE], text);
         if (rc != PKI_ADMIN_DONE) {
             return rc;
         }
@@ -1214,7 +364,7 @@ pki_admin_token(const pki_admin_line_t *line)
 
 
 static int
-pki_admin_append(const char *path, const char *text)
+pki_admin_token_append(const char *path, const char *text)
 {
     int      fd, rc;
     size_t   len;
@@ -1239,7 +389,7 @@ pki_admin_append(const char *path, const char *text)
 }
 
 
-static int
+int
 pki_admin_connect(const pki_admin_line_t *line, pki_redis_sync_t **sync)
 {
     int                     rc;
@@ -1334,79 +484,9 @@ pki_admin_address(const char *address, char *host, size_t size,
 }
 
 
-static int
-pki_admin_wait(pki_redis_sync_t *sync, pki_admin_answer_t *answer)
-{
-    pki_err_t  err;
-
-    if (pki_redis_sync_wait(sync, &err) != PKI_OK) {
-        return pki_admin_fail(PKI_ADMIN_FAILED, "Redis: %s", err.text);
-    }
-
-    if (answer->result == PKI_STORE_FAILED) {
-        return pki_admin_fail(PKI_ADMIN_FAILED, "%s", answer->error);
-    }
-
-    return PKI_ADMIN_DONE;
-}
-
-
-static void
-pki_admin_changed(void *data, pki_store_result_t result,
-    const pki_revocation_t *present, const char *error)
-{
-    pki_admin_answer_t  *answer = data;
-
-    pki_admin_done(data, result, 0, error);
-
-    if (present != NULL) {
-        answer->has_present = 1;
-        answer->present = *present;
-    }
-}
-
-
-static void
-pki_admin_done(void *data, pki_store_result_t result, long long n,
-    const char *error)
-{
-    pki_admin_answer_t  *answer = data;
-
-    memset(answer, 0, sizeof(pki_admin_answer_t));
-    answer->result = result;
-    answer->n = n;
-
-    if (error != NULL) {
-        (void) snprintf(answer->error, sizeof(answer->error), "%s", error);
-    }
-}
-
-
-static int
-pki_admin_keys(const char *path, pki_serial_keys_t *keys)
-{
-    int        rc;
-    char       text[PKI_ADMIN_FILE_MAX];
-    size_t     len;
-    pki_err_t  err;
-
-    rc = pki_admin_read(path, text, sizeof(text), &len);
-
-    if (rc == PKI_ADMIN_DONE
-        && pki_serial_keys_read(text, len, keys, &err) != PKI_OK)
-    {
-        rc = pki_admin_fail(PKI_ADMIN_FAILED, "\"%s\": %s", path, err.text);
-    }
-
-    OPENSSL_cleanse(text, sizeof(text));
-
-    return rc;
-}
-
-
 /* Without stdio, whose buffer would keep a secret. */
 
-static int
+int
 pki_admin_read(const char *path, char *text, size_t size, size_t *len)
 {
     int      fd;
@@ -1442,8 +522,30 @@ pki_admin_read(const char *path, char *text, size_t size, size_t *len)
 }
 
 
-static int
-pki_admin_serial(const char *text, pki_serial_t *sn)
+int
+pki_admin_keys(const char *path, pki_serial_keys_t *keys)
+{
+    int        rc;
+    char       text[PKI_ADMIN_FILE_MAX];
+    size_t     len;
+    pki_err_t  err;
+
+    rc = pki_admin_read(path, text, sizeof(text), &len);
+
+    if (rc == PKI_ADMIN_DONE
+        && pki_serial_keys_read(text, len, keys, &err) != PKI_OK)
+    {
+        rc = pki_admin_fail(PKI_ADMIN_FAILED, "\"%s\": %s", path, err.text);
+    }
+
+    OPENSSL_cleanse(text, sizeof(text));
+
+    return rc;
+}
+
+
+int
+pki_admin_serial_number(const char *text, pki_serial_t *sn)
 {
     if (pki_serial_from_text(text, strlen(text), sn) != PKI_OK) {
         return pki_admin_fail(PKI_ADMIN_USAGE, "\"%s\" is no serial number",
@@ -1456,7 +558,7 @@ pki_admin_serial(const char *text, pki_serial_t *sn)
 
 /* Not DONE means that it is not a number; the caller says so. */
 
-static int
+int
 pki_admin_number(const char *text, unsigned long long max,
     unsigned long long *n)
 {
@@ -1473,7 +575,7 @@ pki_admin_number(const char *text, unsigned long long max,
 }
 
 
-static int
+int
 pki_admin_random(unsigned char *data, size_t len)
 {
     if (RAND_bytes(data, (int) len) != 1) {
@@ -1484,7 +586,7 @@ pki_admin_random(unsigned char *data, size_t len)
 }
 
 
-static void
+void
 pki_admin_hex(char *text, const unsigned char *data, size_t len)
 {
     size_t  i;
@@ -1495,103 +597,7 @@ pki_admin_hex(char *text, const unsigned char *data, size_t len)
 }
 
 
-/* A CRLReason by its number or its name; none is "unspecified". */
-
-static int
-pki_admin_reason(const char *text, pki_reason_t *reason)
-{
-    int                 i;
-    unsigned long long  n;
-
-    *reason = PKI_REASON_UNSPECIFIED;
-
-    if (text == NULL) {
-        return PKI_ADMIN_DONE;
-    }
-
-    for (i = 0; i <= PKI_REASON_AA_COMPROMISE; i++) {
-        if (pki_reason_valid(i)
-            && ((pki_admin_number(text, PKI_REASON_AA_COMPROMISE, &n)
-                 == PKI_ADMIN_DONE && (int) n == i)
-                || strcasecmp(text, pki_reason_name((pki_reason_t) i)) == 0))
-        {
-            *reason = (pki_reason_t) i;
-            return PKI_ADMIN_DONE;
-        }
-    }
-
-    return pki_admin_fail(PKI_ADMIN_USAGE, "\"%s\" is no reason", text);
-}
-
-
-static int
-pki_admin_state(const char *text, unsigned *state)
-{
-    size_t  i, len;
-
-    *state = 0;
-
-    for ( ;; ) {
-        len = strcspn(text, ",");
-
-        for (i = 0; i < PKI_ADMIN_STATES; i++) {
-            if (strlen(pki_admin_states[i].name) == len
-                && strncmp(pki_admin_states[i].name, text, len) == 0)
-            {
-                break;
-            }
-        }
-
-        if (i == PKI_ADMIN_STATES) {
-            return pki_admin_fail(PKI_ADMIN_USAGE, "unknown state in --state");
-        }
-
-        *state |= pki_admin_states[i].state;
-
-        if (text[len] == '\0') {
-            return PKI_ADMIN_DONE;
-        }
-
-        text += len + 1;
-    }
-}
-
-
-static void
-pki_admin_time(const char *name, time_t t)
-{
-    char       text[32];
-    struct tm  tm;
-
-    if (gmtime_r(&t, &tm) == NULL
-        || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-    {
-        (void) snprintf(text, sizeof(text), "%lld", (long long) t);
-    }
-
-    printf("%s: %s\n", name, text);
-}
-
-
-static const char *
-pki_admin_user(char *buf, size_t size)
-{
-    struct passwd  *pw;
-
-    pw = getpwuid(getuid());
-
-    if (pw != NULL) {
-        (void) snprintf(buf, size, "%s", pw->pw_name);
-
-    } else {
-        (void) snprintf(buf, size, "uid %ld", (long) getuid());
-    }
-
-    return buf;
-}
-
-
-static int
+int
 pki_admin_fail(int code, const char *fmt, ...)
 {
     va_list  args;

@@ -657,6 +657,7 @@ test_memory(void)
         pki_test_fail_at(0);
 
         bad += (rc != PKI_OK && (!hit || err.text[0] == '\0'));
+        bad += (rc == PKI_OK && len > pki_signer_size(signer));
         ERR_clear_error();
     }
 

@@ -173,7 +173,7 @@ pki_test_cert(const pki_test_cert_t *c)
 }
 
 
-static X509 * __attribute__((unused))
+static __attribute__((unused)) X509 *
 pki_test_ca(const char *cn, EVP_PKEY *key)
 {
     pki_test_cert_t  c;
@@ -191,7 +191,7 @@ pki_test_ca(const char *cn, EVP_PKEY *key)
 }
 
 
-static X509 * __attribute__((unused))
+static __attribute__((unused)) X509 *
 pki_test_issued(const char *cn, const char *serial, X509 *ca,
     EVP_PKEY *ca_key, EVP_PKEY *key, const pki_test_ext_t *exts)
 {
@@ -214,7 +214,7 @@ pki_test_issued(const char *cn, const char *serial, X509 *ca,
 
 /* a copy without anything that OpenSSL has cached in the original */
 
-static X509 * __attribute__((unused))
+static __attribute__((unused)) X509 *
 pki_test_fresh(X509 *cert)
 {
     int                   len;

@@ -89,8 +89,7 @@ sub text {
         location = /probe { pki_status probe; }
 END
 
-    PKI::Test::spew("$t->{dir}/tokens", "# none\n")
-        unless -e "$t->{dir}/tokens";
+    $t->token('nobody', 'read') unless -e "$t->{dir}/tokens";
 
     return <<"END";
 load_module $t->{build}/ngx_http_pki_module.so;

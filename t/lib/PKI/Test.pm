@@ -202,7 +202,8 @@ sub key {
     return $file;
 }
 
-# key => type, reuse => name of another CA's key, subject, days
+# key => type, reuse => name of another CA's key, subject; days from now, or
+# from and to as YYYYMMDDHHMMSSZ
 
 sub ca {
     my ($t, $name, %o) = @_;
@@ -210,10 +211,35 @@ sub ca {
     my $file = "$t->{dir}/$name.pem";
     my $key = $o{reuse} ? "$t->{dir}/$o{reuse}.key"
                         : $t->key($name, $o{key});
+    my @req = ('openssl', 'req', '-new', '-key', $key, '-subj',
+               $o{subject} || "/CN=$name", '-out');
 
-    run_ok('openssl', 'req', '-x509', '-new', '-key', $key, '-days',
-           $o{days} || 3650, '-subj', $o{subject} || "/CN=$name", '-addext',
-           'basicConstraints=critical,CA:TRUE', '-out', $file);
+    if ($o{from}) {
+        my $conf = spew("$t->{dir}/$name.cnf", <<"END");
+[ca]
+default_ca = a
+[a]
+database = $t->{dir}/$name.db
+new_certs_dir = $t->{dir}
+rand_serial = yes
+default_md = sha256
+policy = p
+x509_extensions = e
+[p]
+commonName = supplied
+[e]
+basicConstraints = critical,CA:TRUE
+END
+        spew("$t->{dir}/$name.db");
+        run_ok(@req, "$file.csr");
+        run_ok('openssl', 'ca', '-config', $conf, '-selfsign', '-batch',
+               '-notext', '-in', "$file.csr", '-keyfile', $key, '-startdate',
+               $o{from}, '-enddate', $o{to}, '-out', $file);
+
+    } else {
+        run_ok(@req, $file, '-x509', '-days', $o{days} || 3650, '-addext',
+               'basicConstraints=critical,CA:TRUE');
+    }
 
     symlink($key, "$t->{dir}/$name.key") if $o{reuse};
 

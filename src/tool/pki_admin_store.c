@@ -1,0 +1,759 @@
+
+/*
+ * The store by hand: certificates are recorded, revoked, released and
+ * looked up, and an object's state is set as a directory's round would.
+ */
+
+#include "pki_admin.h"
+#include "pki_store.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+
+#define PKI_ADMIN_STORE_BATCH  500      /* certificates under way */
+#define PKI_ADMIN_STORE_LEASE  30000    /* milliseconds; given back at once */
+
+#define PKI_ADMIN_STORE_DIRECTORIES  (PKI_FACTS_OBJECTS / PKI_BINDING_OBJECTS)
+
+
+/* what the store answered */
+
+typedef struct {
+    pki_store_result_t  result;
+    long long           n;
+    int                 has_present;
+    pki_revocation_t    present;
+    char                error[PKI_ERR_LEN];
+} pki_admin_answer_t;
+
+
+typedef struct {
+    pki_redis_sync_t  *sync;
+    const char        *issuer;
+    pki_record_t       record;          /* source and requester are set */
+    unsigned long      waiting;
+    unsigned long      done;
+    unsigned long      same;
+    unsigned long      failed;
+} pki_admin_batch_t;
+
+
+static int pki_admin_store_record_file(pki_admin_batch_t *batch,
+    const char *path);
+static int pki_admin_store_record_cert(pki_admin_batch_t *batch, X509 *cert,
+    const char *path);
+static int pki_admin_store_record_wait(pki_admin_batch_t *batch);
+static void pki_admin_store_recorded(void *data, pki_store_result_t result,
+    long long n, const char *error);
+static int pki_admin_store_changed_exit(const pki_admin_answer_t *answer,
+    const char *done);
+static int pki_admin_store_find_objects(const pki_admin_line_t *line,
+    char *directories, pki_object_id_t *objects, pki_store_query_t *query);
+static void pki_admin_store_found(void *data, const pki_store_found_t *found);
+static int pki_admin_store_wait(pki_redis_sync_t *sync,
+    pki_admin_answer_t *answer);
+static void pki_admin_store_changed(void *data, pki_store_result_t result,
+    const pki_revocation_t *present, const char *error);
+static void pki_admin_store_done(void *data, pki_store_result_t result,
+    long long n, const char *error);
+static int pki_admin_store_reason(const char *text, pki_reason_t *reason);
+static int pki_admin_store_state(const char *text, unsigned *state);
+static const char *pki_admin_store_user(char *buf, size_t size);
+static void pki_admin_store_time(const char *name, time_t t);
+
+
+static const struct {
+    const char        *name;
+    unsigned           state;
+} pki_admin_states[] = {
+    { "none", 0 },
+    { "deleted", PKI_OBJECT_DELETED },
+    { "retired", PKI_OBJECT_RETIRED },
+    { "endpoint", PKI_OBJECT_ENDPOINT },
+    { "disabled", PKI_OBJECT_DISABLED },
+    { "noncompliant", PKI_OBJECT_NONCOMPLIANT },
+    { "risky", PKI_OBJECT_RISKY }
+};
+
+#define PKI_ADMIN_STORE_STATES                                              \
+    (sizeof(pki_admin_states) / sizeof(pki_admin_states[0]))
+
+
+int
+pki_admin_store_record(const pki_admin_line_t *line)
+{
+    int                i, rc;
+    char               user[PKI_STORE_WHO_MAX];
+    const char        *source, *requester;
+    pki_admin_batch_t  batch;
+
+    memset(&batch, 0, sizeof(batch));
+    batch.issuer = line->opt[PKI_ADMIN_OPT_ISSUER];
+
+    source = line->opt[PKI_ADMIN_OPT_SOURCE];
+    requester = line->opt[PKI_ADMIN_OPT_REQUESTER];
+
+    if (source == NULL) {
+        source = "Import";
+    }
+
+    if (requester == NULL) {
+        requester = pki_admin_store_user(user, sizeof(user));
+    }
+
+    if (strlen(source) >= sizeof(batch.record.source)
+        || strlen(requester) >= sizeof(batch.record.requester))
+    {
+        return pki_admin_fail(PKI_ADMIN_USAGE, "--source or --requester is"
+                              " too long");
+    }
+
+    strcpy(batch.record.source, source);
+    strcpy(batch.record.requester, requester);
+
+    rc = pki_admin_connect(line, &batch.sync);
+    if (rc != PKI_ADMIN_DONE) {
+        return rc;
+    }
+
+    for (i = 0; i < line->nargs && rc == PKI_ADMIN_DONE; i++) {
+        rc = pki_admin_store_record_file(&batch, line->args[i]);
+    }
+
+    if (pki_admin_store_record_wait(&batch) != PKI_ADMIN_DONE || batch.failed) {
+        rc = PKI_ADMIN_FAILED;
+    }
+
+    pki_redis_sync_destroy(batch.sync);
+
+    printf("recorded %lu, already there %lu, failed %lu\n", batch.done,
+           batch.same, batch.failed);
+
+    return rc;
+}
+
+
+static int
+pki_admin_store_record_file(pki_admin_batch_t *batch, const char *path)
+{
+    int            rc;
+    BIO           *bio;
+    X509          *cert;
+    unsigned long  n, e;
+
+    bio = BIO_new_file(path, "r");
+    if (bio == NULL) {
+        ERR_clear_error();
+        return pki_admin_fail(PKI_ADMIN_FAILED, "cannot open \"%s\"", path);
+    }
+
+    rc = PKI_ADMIN_DONE;
+
+    for (n = 0; rc == PKI_ADMIN_DONE; n++) {
+        cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+        if (cert == NULL) {
+            break;
+        }
+
+        rc = pki_admin_store_record_cert(batch, cert, path);
+        X509_free(cert);
+    }
+
+    e = ERR_peek_last_error();
+
+    if (rc == PKI_ADMIN_DONE
+        && (n == 0 || ERR_GET_LIB(e) != ERR_LIB_PEM
+            || ERR_GET_REASON(e) != PEM_R_NO_START_LINE))
+    {
+        rc = pki_admin_fail(PKI_ADMIN_FAILED, "certificate %lu in \"%s\" is"
+                            " missing or broken", n + 1, path);
+    }
+
+    ERR_clear_error();
+    BIO_free(bio);
+
+    return rc;
+}
+
+
+static int
+pki_admin_store_record_cert(pki_admin_batch_t *batch, X509 *cert,
+    const char *path)
+{
+    struct tm            from, to;
+    pki_serial_t         sn;
+    unsigned char        octets[1 + PKI_SERIAL_LEN];
+    pki_bytes_t          content;
+    const ASN1_INTEGER  *number;
+
+    number = X509_get0_serialNumber(cert);
+    content.len = (size_t) ASN1_STRING_length(number);
+
+    if (ASN1_STRING_type(number) == V_ASN1_NEG_INTEGER || content.len == 0
+        || content.len > PKI_SERIAL_LEN)
+    {
+        return pki_admin_fail(PKI_ADMIN_FAILED, "a serial number in \"%s\""
+                              " cannot be", path);
+    }
+
+    /* libcrypto keeps the magnitude; DER has a zero before a high bit */
+
+    octets[0] = 0;
+    memcpy(octets + 1, ASN1_STRING_get0_data(number), content.len);
+
+    content.data = octets + 1;
+
+    if (octets[1] & 0x80) {
+        content.data--;
+        content.len++;
+    }
+
+    if (pki_serial_from_integer(content, &sn) != PKI_OK
+        || ASN1_TIME_to_tm(X509_get0_notBefore(cert), &from) != 1
+        || ASN1_TIME_to_tm(X509_get0_notAfter(cert), &to) != 1)
+    {
+        return pki_admin_fail(PKI_ADMIN_FAILED, "a serial number or a time"
+                              " in \"%s\" cannot be", path);
+    }
+
+    batch->record.not_before = timegm(&from);
+    batch->record.not_after = timegm(&to);
+
+    pki_store_record(pki_redis_sync_transport(batch->sync), batch->issuer,
+                     &sn, &batch->record, pki_admin_store_recorded, batch);
+
+    if (++batch->waiting == PKI_ADMIN_STORE_BATCH) {
+        return pki_admin_store_record_wait(batch);
+    }
+
+    return PKI_ADMIN_DONE;
+}
+
+
+static int
+pki_admin_store_record_wait(pki_admin_batch_t *batch)
+{
+    pki_err_t  err;
+
+    batch->waiting = 0;
+
+    if (pki_redis_sync_wait(batch->sync, &err) != PKI_OK) {
+        return pki_admin_fail(PKI_ADMIN_FAILED, "Redis: %s", err.text);
+    }
+
+    return PKI_ADMIN_DONE;
+}
+
+
+static void
+pki_admin_store_recorded(void *data, pki_store_result_t result, long long n,
+    const char *error)
+{
+    pki_admin_batch_t  *batch = data;
+
+    (void) n;
+
+    switch (result) {
+
+    case PKI_STORE_DONE:
+        batch->done++;
+        break;
+
+    case PKI_STORE_SAME:
+        batch->same++;
+        break;
+
+    default:
+        if (batch->failed++ == 0) {
+            (void) pki_admin_fail(PKI_ADMIN_FAILED, "%s", error);
+        }
+    }
+}
+
+
+int
+pki_admin_store_revoke(const pki_admin_line_t *line)
+{
+    int                 rc;
+    char                user[PKI_STORE_WHO_MAX];
+    pki_actor_t         actor;
+    pki_serial_t        sn;
+    pki_redis_sync_t   *sync;
+    pki_revocation_t    revocation;
+    pki_admin_answer_t  answer;
+
+    memset(&revocation, 0, sizeof(revocation));
+    strcpy(revocation.who, PKI_ADMIN_NAME);
+    revocation.at = time(NULL);
+
+    rc = pki_admin_store_reason(line->opt[PKI_ADMIN_OPT_REASON],
+                          &revocation.reason);
+
+    if (rc == PKI_ADMIN_DONE) {
+        rc = pki_admin_serial_number(line->args[0], &sn);
+    }
+
+    if (rc == PKI_ADMIN_DONE) {
+        rc = pki_admin_connect(line, &sync);
+    }
+
+    if (rc != PKI_ADMIN_DONE) {
+        return rc;
+    }
+
+    actor.who = PKI_ADMIN_NAME;
+    actor.from = pki_admin_store_user(user, sizeof(user));
+    actor.why = NULL;
+    actor.at = revocation.at;
+
+    pki_store_revoke(pki_redis_sync_transport(sync),
+                     line->opt[PKI_ADMIN_OPT_ISSUER], &sn, &revocation,
+                     &actor, line->opt[PKI_ADMIN_OPT_UNRECORDED] != NULL,
+                     pki_admin_store_changed, &answer);
+
+    rc = pki_admin_store_wait(sync, &answer);
+    pki_redis_sync_destroy(sync);
+
+    if (rc != PKI_ADMIN_DONE) {
+        return rc;
+    }
+
+    return pki_admin_store_changed_exit(&answer, "revoked");
+}
+
+
+int
+pki_admin_store_release(const pki_admin_line_t *line)
+{
+    int                 rc;
+    char                user[PKI_STORE_WHO_MAX];
+    pki_actor_t         actor;
+    pki_serial_t        sn;
+    pki_redis_sync_t   *sync;
+    pki_admin_answer_t  answer;
+
+    rc = pki_admin_serial_number(line->args[0], &sn);
+
+    if (rc == PKI_ADMIN_DONE) {
+        rc = pki_admin_connect(line, &sync);
+    }
+
+    if (rc != PKI_ADMIN_DONE) {
+        return rc;
+    }
+
+    actor.who = PKI_ADMIN_NAME;
+    actor.from = pki_admin_store_user(user, sizeof(user));
+    actor.why = NULL;
+    actor.at = time(NULL);
+
+    pki_store_release(pki_redis_sync_transport(sync),
+                      line->opt[PKI_ADMIN_OPT_ISSUER], &sn, &actor,
+                      pki_admin_store_changed, &answer);
+
+    rc = pki_admin_store_wait(sync, &answer);
+    pki_redis_sync_destroy(sync);
+
+    if (rc != PKI_ADMIN_DONE) {
+        return rc;
+    }
+
+    return pki_admin_store_changed_exit(&answer, "released");
+}
+
+
+static int
+pki_admin_store_changed_exit(const pki_admin_answer_t *answer,
+    const char *done)
+{
+    switch (answer->result) {
+
+    case PKI_STORE_DONE:
+        printf("%s\n", done);
+        break;
+
+    case PKI_STORE_SAME:
+        printf("already so\n");
+        break;
+
+    case PKI_STORE_NOT_FOUND:
+        return pki_admin_fail(PKI_ADMIN_REFUSED, "there is no such record");
+
+    default: /* PKI_STORE_CONFLICT */
+        return pki_admin_fail(PKI_ADMIN_REFUSED, "it is revoked already:"
+                              " %s, by %s",
+                              pki_reason_name(answer->present.reason),
+                              answer->present.who);
+    }
+
+    if (answer->has_present) {
+        printf("reason: %s\n", pki_reason_name(answer->present.reason));
+        pki_admin_store_time("since", answer->present.at);
+    }
+
+    return PKI_ADMIN_DONE;
+}
+
+
+int
+pki_admin_store_find(const pki_admin_line_t *line)
+{
+    int                 rc;
+    char               *directories;
+    pki_redis_sync_t   *sync;
+    pki_object_id_t     objects[PKI_BINDING_OBJECTS];
+    pki_store_query_t   query;
+    pki_admin_answer_t  answer;
+
+    memset(&query, 0, sizeof(query));
+    query.issuer = line->opt[PKI_ADMIN_OPT_ISSUER];
+    directories = NULL;
+
+    rc = pki_admin_serial_number(line->args[0], &query.serial);
+
+    if (rc == PKI_ADMIN_DONE && line->opt[PKI_ADMIN_OPT_DIRECTORY] != NULL) {
+        directories = OPENSSL_strdup(line->opt[PKI_ADMIN_OPT_DIRECTORY]);
+        if (directories == NULL) {
+            return pki_admin_fail(PKI_ADMIN_FAILED, "out of memory");
+        }
+
+        rc = pki_admin_store_find_objects(line, directories, objects, &query);
+    }
+
+    if (rc == PKI_ADMIN_DONE) {
+        rc = pki_admin_connect(line, &sync);
+    }
+
+    if (rc == PKI_ADMIN_DONE) {
+        pki_store_find(pki_redis_sync_transport(sync), &query,
+                       pki_admin_store_found, &answer);
+
+        rc = pki_admin_store_wait(sync, &answer);
+        pki_redis_sync_destroy(sync);
+    }
+
+    OPENSSL_free(directories);
+
+    return rc;
+}
+
+
+static int
+pki_admin_store_find_objects(const pki_admin_line_t *line, char *directories,
+    pki_object_id_t *objects, pki_store_query_t *query)
+{
+    int                 rc;
+    char               *directory, *rest;
+    unsigned            i, n;
+    pki_rc_t            opened;
+    const char         *path;
+    pki_binding_t       binding;
+    pki_serial_keys_t   keys;
+
+    path = line->opt[PKI_ADMIN_OPT_KEY_FILE];
+
+    if (path != NULL) {
+        rc = pki_admin_keys(path, &keys);
+        if (rc != PKI_ADMIN_DONE) {
+            return rc;
+        }
+    }
+
+    opened = pki_serial_open(&query->serial, path ? &keys : NULL, &binding);
+    OPENSSL_cleanse(&keys, sizeof(keys));
+
+    if (opened != PKI_OK) {
+        return pki_admin_fail(PKI_ADMIN_REFUSED, "the serial number names no"
+                              " objects, or no key opens it");
+    }
+
+    n = pki_binding_objects(&binding, objects);
+
+    for (directory = strtok_r(directories, ",", &rest);
+         directory != NULL;
+         directory = strtok_r(NULL, ",", &rest))
+    {
+        if (query->nobjects + n > PKI_FACTS_OBJECTS) {
+            return pki_admin_fail(PKI_ADMIN_USAGE, "more than %d directories",
+                                  PKI_ADMIN_STORE_DIRECTORIES);
+        }
+
+        for (i = 0; i < n; i++) {
+            query->objects[query->nobjects].directory = directory;
+            query->objects[query->nobjects].id = objects[i].id;
+            query->nobjects++;
+        }
+    }
+
+    return PKI_ADMIN_DONE;
+}
+
+
+static void
+pki_admin_store_found(void *data, const pki_store_found_t *found)
+{
+    unsigned                  i;
+    const pki_object_fact_t  *object;
+
+    pki_admin_store_done(data, found->result, 0, found->error);
+
+    if (found->result != PKI_STORE_DONE) {
+        return;
+    }
+
+    printf("recorded: %s\n", found->facts.recorded ? "yes" : "no");
+
+    if (found->facts.recorded) {
+        pki_admin_store_time("not before", found->record.not_before);
+        pki_admin_store_time("not after", found->record.not_after);
+        printf("source: %s\nrequester: %s\n", found->record.source,
+               found->record.requester);
+    }
+
+    printf("revoked: %s\n", found->facts.manual == PKI_REASON_NONE
+                            ? "no" : pki_reason_name(found->facts.manual));
+
+    if (found->facts.manual != PKI_REASON_NONE) {
+        pki_admin_store_time("since", found->revocation.at);
+
+        if (found->revocation.invalidity != 0) {
+            pki_admin_store_time("invalid since", found->revocation.invalidity);
+        }
+
+        printf("who: %s\n", found->revocation.who);
+    }
+
+    for (i = 0; i < found->facts.nobjects; i++) {
+        object = &found->facts.objects[i];
+
+        printf("object: %s in %s\n", object->id, object->directory);
+
+        if (object->found) {
+            printf("state: 0x%02X\n", object->state);
+            pki_admin_store_time("since", object->since);
+        }
+
+        if (object->synced_at != 0) {
+            pki_admin_store_time("synced", object->synced_at);
+        }
+    }
+}
+
+
+/* The lease is given back by renewing it for a moment. */
+
+int
+pki_admin_store_object(const pki_admin_line_t *line)
+{
+    int                  i, rc;
+    char                 token[2 * PKI_ADMIN_RANDOM + 1];
+    const char          *directory;
+    pki_redis_t         *redis;
+    unsigned char        random[PKI_ADMIN_RANDOM];
+    pki_redis_sync_t    *sync;
+    pki_admin_answer_t   answer[4];
+    pki_store_object_t   object;
+
+    directory = line->opt[PKI_ADMIN_OPT_DIRECTORY];
+    object.id = line->opt[PKI_ADMIN_OPT_ID];
+    object.since = time(NULL);
+
+    rc = pki_admin_store_state(line->opt[PKI_ADMIN_OPT_STATE], &object.state);
+
+    if (rc == PKI_ADMIN_DONE) {
+        rc = pki_admin_random(random, sizeof(random));
+    }
+
+    if (rc == PKI_ADMIN_DONE) {
+        rc = pki_admin_connect(line, &sync);
+    }
+
+    if (rc != PKI_ADMIN_DONE) {
+        return rc;
+    }
+
+    pki_admin_hex(token, random, sizeof(random));
+    redis = pki_redis_sync_transport(sync);
+
+    pki_store_lease(redis, directory, token, PKI_ADMIN_STORE_LEASE,
+                    pki_admin_store_done, &answer[0]);
+    pki_store_apply(redis, directory, token, &object, 1,
+                    pki_admin_store_done, &answer[1]);
+    pki_store_commit(redis, directory, token, NULL, object.since,
+                     pki_admin_store_done, &answer[2]);
+    pki_store_lease(redis, directory, token, 1, pki_admin_store_done,
+                    &answer[3]);
+
+    rc = pki_admin_store_wait(sync, &answer[0]);
+    pki_redis_sync_destroy(sync);
+
+    if (rc != PKI_ADMIN_DONE) {
+        return rc;
+    }
+
+    for (i = 0; i < 3; i++) {
+        if (answer[i].result == PKI_STORE_CONFLICT) {
+            return pki_admin_fail(PKI_ADMIN_REFUSED, "somebody else holds"
+                                  " the lease of \"%s\"", directory);
+        }
+
+        if (answer[i].result != PKI_STORE_DONE) {
+            return pki_admin_fail(PKI_ADMIN_FAILED, "%s", answer[i].error);
+        }
+    }
+
+    printf("%s\n", answer[1].n ? "changed" : "already so");
+
+    return PKI_ADMIN_DONE;
+}
+
+
+static int
+pki_admin_store_wait(pki_redis_sync_t *sync, pki_admin_answer_t *answer)
+{
+    pki_err_t  err;
+
+    if (pki_redis_sync_wait(sync, &err) != PKI_OK) {
+        return pki_admin_fail(PKI_ADMIN_FAILED, "Redis: %s", err.text);
+    }
+
+    if (answer->result == PKI_STORE_FAILED) {
+        return pki_admin_fail(PKI_ADMIN_FAILED, "%s", answer->error);
+    }
+
+    return PKI_ADMIN_DONE;
+}
+
+
+static void
+pki_admin_store_changed(void *data, pki_store_result_t result,
+    const pki_revocation_t *present, const char *error)
+{
+    pki_admin_answer_t  *answer = data;
+
+    pki_admin_store_done(data, result, 0, error);
+
+    if (present != NULL) {
+        answer->has_present = 1;
+        answer->present = *present;
+    }
+}
+
+
+static void
+pki_admin_store_done(void *data, pki_store_result_t result, long long n,
+    const char *error)
+{
+    pki_admin_answer_t  *answer = data;
+
+    memset(answer, 0, sizeof(pki_admin_answer_t));
+    answer->result = result;
+    answer->n = n;
+
+    if (error != NULL) {
+        (void) snprintf(answer->error, sizeof(answer->error), "%s", error);
+    }
+}
+
+
+/* A CRLReason by its number or its name; none is "unspecified". */
+
+static int
+pki_admin_store_reason(const char *text, pki_reason_t *reason)
+{
+    int                 i;
+    unsigned long long  n;
+
+    *reason = PKI_REASON_UNSPECIFIED;
+
+    if (text == NULL) {
+        return PKI_ADMIN_DONE;
+    }
+
+    for (i = 0; i <= PKI_REASON_AA_COMPROMISE; i++) {
+        if (pki_reason_valid(i)
+            && ((pki_admin_number(text, PKI_REASON_AA_COMPROMISE, &n)
+                 == PKI_ADMIN_DONE && (int) n == i)
+                || strcasecmp(text, pki_reason_name((pki_reason_t) i)) == 0))
+        {
+            *reason = (pki_reason_t) i;
+            return PKI_ADMIN_DONE;
+        }
+    }
+
+    return pki_admin_fail(PKI_ADMIN_USAGE, "\"%s\" is no reason", text);
+}
+
+
+static int
+pki_admin_store_state(const char *text, unsigned *state)
+{
+    size_t  i, len;
+
+    *state = 0;
+
+    for ( ;; ) {
+        len = strcspn(text, ",");
+
+        for (i = 0; i < PKI_ADMIN_STORE_STATES; i++) {
+            if (strlen(pki_admin_states[i].name) == len
+                && strncmp(pki_admin_states[i].name, text, len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (i == PKI_ADMIN_STORE_STATES) {
+            return pki_admin_fail(PKI_ADMIN_USAGE, "unknown state in --state");
+        }
+
+        *state |= pki_admin_states[i].state;
+
+        if (text[len] == '\0') {
+            return PKI_ADMIN_DONE;
+        }
+
+        text += len + 1;
+    }
+}
+
+
+static const char *
+pki_admin_store_user(char *buf, size_t size)
+{
+    struct passwd  *pw;
+
+    pw = getpwuid(getuid());
+
+    if (pw != NULL) {
+        (void) snprintf(buf, size, "%s", pw->pw_name);
+
+    } else {
+        (void) snprintf(buf, size, "uid %ld", (long) getuid());
+    }
+
+    return buf;
+}
+
+
+static void
+pki_admin_store_time(const char *name, time_t t)
+{
+    char       text[32];
+    struct tm  tm;
+
+    if (gmtime_r(&t, &tm) == NULL
+        || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+    {
+        (void) snprintf(text, sizeof(text), "%lld", (long long) t);
+    }
+
+    printf("%s: %s\n", name, text);
+}
