@@ -113,8 +113,9 @@ size_t pki_ocsp_answer_size(const pki_ocsp_answer_t *answer,
  * `size` octets: byKey responder id, times without fractions, the signer's
  * certificate unless it is the CA's own.  request may be NULL; otherwise
  * its preferred signature algorithms are honoured if the signer can.
- * PKI_INVALID: buf is too small, or a verdict is "later" or ends after the
- * signer does; PKI_ERROR: signing failed.
+ * PKI_INVALID: buf is too small, no certificate, a time outside 1970-9999,
+ * or a verdict is "later" or ends after the signer does; PKI_ERROR: signing
+ * failed.
  */
 pki_rc_t pki_ocsp_sign(const pki_ocsp_answer_t *answer, pki_signer_t *signer,
     const pki_ocsp_request_t *request, unsigned char *buf, size_t size,

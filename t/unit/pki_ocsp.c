@@ -1,8 +1,7 @@
 
 /*
  * Requests: what OpenSSL builds is understood, what is put together badly
- * is refused, nothing that is cut or bent crashes.  Paths: every way in
- * which clients and proxies are known to write one.
+ * is refused, nothing that is cut or bent crashes.
  */
 
 #include "pki_test.h"
@@ -15,7 +14,6 @@
 
 
 #define CERTS      16
-#define MAX        4096
 
 #define B(s)       ((pki_bytes_t) { (const unsigned char *) s,                \
                                     sizeof(s) - 1 })
@@ -60,11 +58,6 @@ static void test_nonces(void);
 static void test_preferences(void);
 static void test_cut(void);
 static void test_bent(void);
-static void test_path_vector(void);
-static void test_path_forms(void);
-static void test_path_refused(void);
-static void test_path_lengths(void);
-static void test_path_slash(void);
 
 static pki_rc_t parse(pki_bytes_t der, unsigned max);
 static unsigned inside(pki_bytes_t part, const unsigned char *p, size_t len);
@@ -76,8 +69,6 @@ static pki_bytes_t request(pki_bytes_t exts);
 static pki_bytes_t extension(pki_bytes_t oid, pki_bytes_t critical,
     pki_bytes_t value);
 static pki_bytes_t nonce(size_t len);
-static int path(const char *text, size_t len);
-static size_t encode(const unsigned char *der, size_t len, char *text);
 
 
 static unsigned char       arena[1 << 18];
@@ -85,10 +76,6 @@ static size_t              used;
 
 static pki_certid_t        certs[CERTS];
 static pki_ocsp_request_t  req;
-
-static unsigned char       decoded[MAX];
-static size_t              decoded_len;
-
 
 int
 main(void)
@@ -103,11 +90,6 @@ main(void)
     test_preferences();
     test_cut();
     test_bent();
-    test_path_vector();
-    test_path_forms();
-    test_path_refused();
-    test_path_lengths();
-    test_path_slash();
 
     return pki_test_done();
 }
@@ -649,291 +631,6 @@ test_bent(void)
 }
 
 
-/* a real client's request for a real certificate */
-
-static void
-test_path_vector(void)
-{
-    static const char  text[] =
-        "/MFUwUzBRME8wTTAJBgUrDgMCGgUABBS%2FjLuJz%2BVGTtpG9XPxgGEOJMp2yQQU"
-        "fhiPZcs070%2F6SN2Ux3MUi8xQ3a8CFEA5s7sUhLXW7WBrQrOCJ2o%2BjWJt";
-
-    static const unsigned char  key_hash[20] = {
-        0x7e, 0x18, 0x8f, 0x65, 0xcb, 0x34, 0xef, 0x4f, 0xfa, 0x48, 0xdd,
-        0x94, 0xc7, 0x73, 0x14, 0x8b, 0xcc, 0x50, 0xdd, 0xaf
-    };
-
-    static const unsigned char  serial[20] = {
-        0x40, 0x39, 0xb3, 0xbb, 0x14, 0x84, 0xb5, 0xd6, 0xed, 0x60, 0x6b,
-        0x42, 0xb3, 0x82, 0x27, 0x6a, 0x3e, 0x8d, 0x62, 0x6d
-    };
-
-    is_int(path(text, sizeof(text) - 1), PKI_OK, "a path of Windows");
-    is_int(decoded_len, 87, "its length");
-    is_int(parse((pki_bytes_t) { decoded, decoded_len }, CERTS), PKI_OK,
-           "its request");
-    is_int(req.ncerts, 1, "one certificate");
-    is_int(certs[0].digest, PKI_DIGEST_SHA1, "SHA-1");
-    ok(pki_der_equal(certs[0].key_hash, (pki_bytes_t) { key_hash, 20 }),
-       "its key hash");
-    ok(pki_der_equal(certs[0].serial, (pki_bytes_t) { serial, 20 }),
-       "its serial");
-    is_int(req.nonce.len, 0, "no nonce");
-}
-
-
-/*
- * One request in many spellings.  It holds FB FF FF FE, so that its base64
- * has '+', '/' and "//", and is of a length that is padded with "==".
- */
-
-static void
-test_path_forms(void)
-{
-    char             raw[512], text[2048];
-    size_t           len, i, n;
-    unsigned         form;
-    pki_bytes_t      der;
-    const char      *s;
-
-    static const char *const  names[] = {
-        "raw", "escaped", "escaped in lower case", "every octet escaped",
-        "no padding", "base64url", "base64url without padding",
-        "spaces for plus, escaped", "a leading slash",
-        "several leading slashes", "escaped leading slashes",
-        "lines of 64, CR LF", "a line end", "a trailing slash",
-        "trailing slashes without padding", "raw spaces",
-        "an escaped trailing slash", "padding escaped, then slash"
-    };
-
-    used = 0;
-    der = request(T(0x30, extension(NONCE, NONE,
-                    T(4, B("\xfb\xff\xff\xfe\xff\xff\xff\xfb\xef\xbe"
-                           "\xfb\xef\xbe" "\xff\xff\xff" "123")))));
-
-    len = encode(der.data, der.len, raw);
-    ok(strstr(raw, "//") && strchr(raw, '+') && strcmp(raw + len - 2, "==")
-       == 0, "%s", raw);
-
-    for (form = 0; form < sizeof(names) / sizeof(names[0]); form++) {
-        n = 0;
-
-        if (form == 8) {
-            n += sprintf(text, "/");
-
-        } else if (form == 9) {
-            n += sprintf(text, "///");
-
-        } else if (form == 10) {
-            n += sprintf(text, "%%2f%%2F/");
-        }
-
-        for (i = 0; i < len; i++) {
-            s = NULL;
-
-            switch (form) {
-
-            case 1:
-                s = raw[i] == '+' ? "%2B" : raw[i] == '/' ? "%2F"
-                    : raw[i] == '=' ? "%3D" : NULL;
-                break;
-
-            case 2:
-                s = raw[i] == '+' ? "%2b" : raw[i] == '/' ? "%2f"
-                    : raw[i] == '=' ? "%3d" : NULL;
-                break;
-
-            case 3:
-                n += sprintf(text + n, "%%%02X", (unsigned char) raw[i]);
-                continue;
-
-            case 4:
-            case 14:
-                s = raw[i] == '=' ? "" : NULL;
-                break;
-
-            case 5:
-                s = raw[i] == '+' ? "-" : raw[i] == '/' ? "_" : NULL;
-                break;
-
-            case 6:
-                s = raw[i] == '+' ? "-" : raw[i] == '/' ? "_"
-                    : raw[i] == '=' ? "" : NULL;
-                break;
-
-            case 7:
-                s = raw[i] == '+' ? "%20" : NULL;
-                break;
-
-            case 15:
-                s = raw[i] == '+' ? " " : NULL;
-                break;
-
-            case 17:
-                s = raw[i] == '=' ? "%3d" : NULL;
-                break;
-
-            case 11:
-                if (i && i % 64 == 0) {
-                    n += sprintf(text + n, "%%0D%%0A");
-                }
-                break;
-            }
-
-            if (s != NULL) {
-                n += sprintf(text + n, "%s", s);
-
-            } else {
-                text[n++] = raw[i];
-            }
-        }
-
-        text[n] = '\0';
-
-        n += sprintf(text + n, "%s", form == 12 ? "%0A"
-                     : form == 13 || form == 17 ? "/" : form == 14 ? "//"
-                     : form == 16 ? "%2F" : "");
-
-        is_int(path(text, n), PKI_OK, "%s", names[form]);
-        ok(pki_der_equal((pki_bytes_t) { decoded, decoded_len }, der),
-           "%s: the request", names[form]);
-    }
-}
-
-
-static void
-test_path_refused(void)
-{
-    size_t  i;
-
-    static const struct {
-        const char  *text;
-        size_t       len;
-        const char  *name;
-    } rows[] = {
-        { "", 0, "nothing" },
-        { "/", 1, "a slash" },
-        { "////", 4, "slashes" },
-        { "%2F%0A", 6, "a slash and a line end" },
-        { "====", 4, "padding alone" },
-        { "MFU%", 4, "an escape of nothing" },
-        { "MFUw%2", 6, "half an escape" },
-        { "MFUw%ZZ", 7, "an escape that is none" },
-        { "MFUw%2G", 7, "half of it is none" },
-        { "MFUw%00", 7, "an escaped NUL" },
-        { "MFU\0", 4, "a NUL" },
-        { "MFUw%252F", 9, "encoded twice" },
-        { "MFUw%25", 7, "an escaped percent sign" },
-        { "MFUw?x=1", 8, "a query" },
-        { "MFUw.", 5, "a dot" },
-        { "MF\xc3\xa9w", 5, "no ASCII" },
-        { "M", 1, "six bits" },
-        { "MFUwM", 5, "six bits more" },
-        { "MFUwM===", 8, "three times padding" },
-        { "MFUwMF=", 7, "too little padding" },
-        { "MFUwMFU==", 9, "too much padding" },
-        { "MFUw=", 5, "padding for nothing" },
-        { "MF==MFUw", 8, "data behind padding" },
-        { "MFUwM%3D%3D%3D", 14, "three times, escaped" }
-    };
-
-    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        is_int(path(rows[i].text, rows[i].len), PKI_INVALID, "%s",
-               rows[i].name);
-    }
-}
-
-
-/* every length, with OpenSSL's base64 on the other side */
-
-static void
-test_path_lengths(void)
-{
-    char           text[1024];
-    size_t         len, n;
-    unsigned       bad;
-    unsigned char  der[600];
-
-    for (n = 0; n < sizeof(der); n++) {
-        der[n] = (unsigned char) (n * 37 + 11);
-    }
-
-    bad = 0;
-
-    for (len = 1; len < sizeof(der); len++) {
-        n = encode(der, len, text);
-
-        bad += path(text, n) != PKI_OK || decoded_len != len
-               || memcmp(decoded, der, len) != 0
-               || len > PKI_OCSP_PATH_DER(n);
-
-        while (text[n - 1] == '=') {
-            n--;
-        }
-
-        bad += path(text, n) != PKI_OK || decoded_len != len
-               || memcmp(decoded, der, len) != 0
-               || len > PKI_OCSP_PATH_DER(n);
-    }
-
-    is_int(bad, 0, "octets of each length up to %zu", sizeof(der) - 1);
-}
-
-
-/* whatever a request's length and its last octets, slashes may follow */
-
-static void
-test_path_slash(void)
-{
-    char           text[1024];
-    size_t         len, n, pad, slashes;
-    unsigned       bad, fill, runs;
-    unsigned char  der[300];
-
-    bad = 0;
-    runs = 0;
-
-    for (len = 2; len < 120; len++) {
-        for (fill = 0; fill < 2; fill++) {
-            memset(der, fill ? 0xff : 0x00, sizeof(der));
-            der[0] = 0x30;
-            der[1] = (unsigned char) (len - 2);
-
-            n = encode(der, len, text);
-            pad = 0;
-
-            while (text[n - 1 - pad] == '=') {
-                pad++;
-            }
-
-            for (slashes = 0; slashes < 6; slashes++) {
-                memset(text + n, '/', slashes);
-                bad += path(text, n + slashes) != PKI_OK
-                       || decoded_len != len
-                       || memcmp(decoded, der, len) != 0;
-
-                memset(text + n - pad, '/', slashes);
-                bad += path(text, n - pad + slashes) != PKI_OK
-                       || decoded_len != len
-                       || memcmp(decoded, der, len) != 0;
-                runs += 2;
-
-                (void) encode(der, len, text);
-            }
-        }
-    }
-
-    is_int(bad, 0, "%u requests with and without slashes behind", runs);
-
-    /* of what is no request nothing is known, and nothing dropped */
-
-    is_int(path("MTIz////", 8), PKI_OK, "no request, then slashes");
-    is_int(decoded_len, 6, "all of it");
-    is_int(path("MTIz/", 5), PKI_OK, "no request, then one");
-    is_int(decoded_len, 3, "six bits are no octet");
-}
-
-
 /* from the heap, with nothing behind it */
 
 static pki_rc_t
@@ -1076,40 +773,4 @@ nonce(size_t len)
     static const unsigned char  n[1000];
 
     return T(4, (pki_bytes_t) { n, len });
-}
-
-
-static int
-path(const char *text, size_t len)
-{
-    int             rc;
-    unsigned char  *in, *out;
-
-    in = malloc(len ? len : 1);
-    out = malloc(PKI_OCSP_PATH_DER(len));
-
-    if (in == NULL || out == NULL) {
-        exit(1);
-    }
-
-    memcpy(in, text, len);
-    decoded_len = 0;
-
-    rc = pki_ocsp_path((pki_bytes_t) { in, len }, out, &decoded_len);
-
-    if (rc == PKI_OK) {
-        memcpy(decoded, out, decoded_len);
-    }
-
-    free(in);
-    free(out);
-
-    return rc;
-}
-
-
-static size_t
-encode(const unsigned char *der, size_t len, char *text)
-{
-    return EVP_EncodeBlock((unsigned char *) text, der, (int) len);
 }

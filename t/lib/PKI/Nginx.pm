@@ -77,7 +77,7 @@ sub text {
     $issuers = join '', map { "    pki_issuer $_ { $issuers->{$_} $o{issuer} "
                               . "}\n" } sort keys %$issuers;
 
-    my $socket = $t->{redis}{redis}{socket} || "$dir/none.sock";
+    my $socket = ($t->{redis}{redis} || {})->{socket} || "$dir/none.sock";
     my $events = $o{events} // 'worker_connections 512;';
     my $workers = $o{workers} || 1;
 
