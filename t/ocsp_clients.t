@@ -91,7 +91,7 @@ SKIP: {
 # Java
 
 SKIP: {
-    skip 'no Java compiler: install default-jdk-headless', 3
+    skip 'no Java compiler: install openjdk-17-jdk-headless', 3
         if (run('javac', '-version'))[0];
 
     run_ok('javac', '-d', $t->{dir},

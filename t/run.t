@@ -89,6 +89,25 @@ is((run('curl', '-s', '-o', '/dev/null', '-w', '%{http_code}',
 is((stat "$dir/token")[2] & 077, 0, 'the token is for the owner only');
 is((stat "$dir/ca.key")[2] & 077, 0, 'the key of the CA too');
 
+# the calls in README, one after the other, as a shell takes them
+
+my ($calls) = slurp("$PKI::Test::top/README.md") =~ /^## REST\n(.*?)^## What/ms;
+my $sh = "set -e\n" . join "\n", $calls =~ /^    (.*)/mg;
+
+$sh =~ s{\.build/demo}{$dir}g;
+$sh =~ s{127\.0\.0\.1:8080}{127.0.0.1:$port}g;
+
+is($sh =~ s{\bcurl }{curl -fsS }g, 6, 'six calls in README');
+
+my ($failed, $replies) = run('sh', '-c', $sh);
+
+is($failed, 0, 'which succeed') or diag($replies);
+like($replies, qr/"status":"good".*"revocationReason":"CertificateHold"
+                  .*"changed":true.*"revocationReason":null
+                  .*pki_ocsp_answers_total.*"healthy":true/xs,
+     'and reply what README says');
+
+
 # the three commands that it prints, as a shell takes them
 
 my @try = $printed =~ /^    ((?:openssl|curl) (?:.*\\\n)*.*)/mg;

@@ -186,6 +186,9 @@ ngx_http_pki_store_tls(ngx_conf_t *cf, ngx_http_pki_store_t *store)
     if (ngx_ssl_trusted_certificate(cf, store->ssl, &store->tls_ca_file, 9)
         != NGX_OK)
     {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "pki_store \"%V\": cannot use \"tls_ca_file\" "
+                           "\"%V\"", &store->name, &store->tls_ca_file);
         return NGX_CONF_ERROR;
     }
 

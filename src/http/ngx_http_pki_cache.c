@@ -186,6 +186,8 @@ ngx_http_pki_zone_init(ngx_shm_zone_t *shm_zone, void *data)
                 &shm_zone->shm.name);
 
     if (ngx_http_pki_zone_ring(zone) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "pki_zone \"%V\" is too small", &shm_zone->shm.name);
         return NGX_ERROR;
     }
 

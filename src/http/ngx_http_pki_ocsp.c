@@ -93,6 +93,7 @@ static ngx_str_t  ngx_http_pki_no_cache =
 ngx_int_t
 ngx_http_pki_ocsp_handler(ngx_http_request_t *r)
 {
+    ngx_int_t                  rc;
     ngx_http_pki_loc_conf_t   *lcf;
     ngx_http_pki_main_conf_t  *mcf;
 
@@ -116,8 +117,14 @@ ngx_http_pki_ocsp_handler(ngx_http_request_t *r)
         return NGX_HTTP_NOT_ALLOWED;
     }
 
-    return ngx_http_pki_read_body(r, lcf->max_size,
-                                  ngx_http_pki_ocsp_body_handler);
+    rc = ngx_http_pki_read_body(r, lcf->max_size,
+                                ngx_http_pki_ocsp_body_handler);
+
+    if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        ngx_http_pki_count(&mcf->zone, NGX_HTTP_PKI_STAT_REFUSED, 1);
+    }
+
+    return rc;
 }
 
 

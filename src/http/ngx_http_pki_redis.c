@@ -1,12 +1,8 @@
 
 /*
- * The link to a store.  Commands of all requests travel in one pipeline;
- * each is answered once, in the order of sending.  With news, the link
- * subscribes instead.
- *
- * hiredis only encodes and decodes; socket, events and TLS are nginx's own.
- * So exactly one side closes, replies of any size arrive whole, and PING,
- * timeouts and TLS work alike with every version of hiredis.
+ * The link to a store: a pipe that is opened again whenever it fails.  The
+ * commands of all requests travel in it; each is answered once, in the order
+ * of sending.  With news, the link subscribes instead.
  *
  * down -> connecting -> greeting -> up; each failure leads to down, and from
  * there a timer to the next attempt.  A command that can get no reply is
@@ -15,17 +11,11 @@
  */
 
 
-#include "ngx_http_pki_module.h"
+#include "ngx_http_pki_pipe.h"
 
 
 #define NGX_HTTP_PKI_REDIS_QUEUE        1024    /* at first; power of two */
 #define NGX_HTTP_PKI_REDIS_QUEUE_MAX    16384   /* then commands are refused */
-#define NGX_HTTP_PKI_REDIS_OUT_MAX      (16 * 1024 * 1024)
-#define NGX_HTTP_PKI_REDIS_OUT_KEEP     (64 * 1024)     /* when idle */
-#define NGX_HTTP_PKI_REDIS_IN           16384
-
-/* nothing we ask for comes near; whoever sends more is not our Redis */
-#define NGX_HTTP_PKI_REDIS_REPLY_MAX    (64 * 1024 * 1024)
 
 /* milliseconds */
 #define NGX_HTTP_PKI_REDIS_BACKOFF      50
@@ -62,14 +52,6 @@ typedef struct {
 } ngx_http_pki_redis_step_t;
 
 
-typedef struct {
-    u_char                      *data;
-    size_t                       size;
-    size_t                       pos;
-    size_t                       last;
-} ngx_http_pki_redis_out_t;
-
-
 struct ngx_http_pki_redis_s {
     pki_redis_t                  transport;     /* must be first */
 
@@ -79,9 +61,7 @@ struct ngx_http_pki_redis_s {
     ngx_log_t                   *log;
 
     ngx_http_pki_redis_state_e   state;
-    ngx_connection_t            *connection;
-    redisReader                 *reader;
-    size_t                       fed;           /* of the unfinished reply */
+    ngx_http_pki_pipe_t          pipe;
 
     ngx_http_pki_redis_step_t    steps[5];
     ngx_uint_t                   nsteps;
@@ -92,25 +72,22 @@ struct ngx_http_pki_redis_s {
     ngx_uint_t                   first;
     ngx_uint_t                   waiting;
 
-    ngx_http_pki_redis_out_t     own;           /* greeting and pings */
-    ngx_http_pki_redis_out_t     out;           /* commands */
-
     ngx_event_t                  timer;         /* one per state */
     ngx_event_t                  tick;          /* pause, ping */
     ngx_event_t                  posted;
 
-    ngx_msec_t                   moved_at;      /* since then we wait */
+    uint64_t                     moved_at;      /* since then Redis is due */
+    ngx_msec_t                   pinged_at;
     ngx_msec_t                   backoff;
 
     const char                  *cause;         /* of the last failure */
     time_t                       logged_at;
 
-    unsigned                     broken:1;      /* since it was up */
+    unsigned                     broken:1;      /* and that was logged */
     unsigned                     pinging:1;
     unsigned                     ending:1;
 
     u_char                       database[NGX_INT_T_LEN];
-    u_char                       in[NGX_HTTP_PKI_REDIS_IN];
 };
 
 
@@ -122,13 +99,7 @@ static void ngx_http_pki_redis_argument(ngx_http_pki_redis_step_t *step,
     u_char *data, size_t len);
 
 static void ngx_http_pki_redis_connect(ngx_http_pki_redis_t *link);
-static ngx_connection_t *ngx_http_pki_redis_socket(ngx_http_pki_redis_t *link);
-static void ngx_http_pki_redis_connected(ngx_http_pki_redis_t *link);
-static void ngx_http_pki_redis_secure(ngx_http_pki_redis_t *link);
-static ngx_int_t ngx_http_pki_redis_name(ngx_http_pki_redis_t *link,
-    ngx_connection_t *c);
-static void ngx_http_pki_redis_secured(ngx_connection_t *c);
-static void ngx_http_pki_redis_greet(ngx_http_pki_redis_t *link);
+static void ngx_http_pki_redis_greet(void *data);
 static void ngx_http_pki_redis_greeted(ngx_http_pki_redis_t *link,
     const redisReply *reply);
 static void ngx_http_pki_redis_up(ngx_http_pki_redis_t *link);
@@ -142,39 +113,24 @@ static void ngx_http_pki_redis_grow(ngx_http_pki_redis_t *link);
 static void ngx_http_pki_redis_pop(ngx_http_pki_redis_t *link,
     const redisReply *reply);
 static void ngx_http_pki_redis_posted(ngx_event_t *ev);
-static ngx_int_t ngx_http_pki_redis_append(ngx_http_pki_redis_out_t *out,
-    int argc, const char **argv, const size_t *argvlen);
-static u_char *ngx_http_pki_redis_reserve(ngx_http_pki_redis_out_t *out,
-    size_t len);
-static void ngx_http_pki_redis_flush(ngx_http_pki_redis_t *link);
-static ngx_int_t ngx_http_pki_redis_write(ngx_connection_t *c,
-    ngx_http_pki_redis_out_t *out);
 
-static void ngx_http_pki_redis_write_handler(ngx_event_t *wev);
-static void ngx_http_pki_redis_read_handler(ngx_event_t *rev);
-static void ngx_http_pki_redis_parse(ngx_http_pki_redis_t *link, size_t len);
-static void ngx_http_pki_redis_reply(ngx_http_pki_redis_t *link,
-    const redisReply *reply);
+static void ngx_http_pki_redis_reply(void *data, const redisReply *reply);
 static void ngx_http_pki_redis_news(ngx_http_pki_redis_t *link,
     const redisReply *reply);
 static void ngx_http_pki_redis_unasked(ngx_http_pki_redis_t *link,
     const redisReply *reply);
-static ngx_uint_t ngx_http_pki_redis_is(const redisReply *reply,
-    const char *word);
 
 static void ngx_http_pki_redis_timer_handler(ngx_event_t *ev);
 static void ngx_http_pki_redis_tick_handler(ngx_event_t *ev);
 static void ngx_http_pki_redis_ping(ngx_http_pki_redis_t *link);
-static void ngx_http_pki_redis_pinged(void *data, const redisReply *reply);
 static void ngx_http_pki_redis_watch(ngx_http_pki_redis_t *link);
 static void ngx_http_pki_redis_latency(ngx_http_pki_redis_t *link,
-    uint64_t sent_at);
+    uint64_t usec);
 static uint64_t ngx_http_pki_redis_usec(void);
 
-static void ngx_http_pki_redis_fail(ngx_http_pki_redis_t *link, ngx_err_t err,
+static void ngx_http_pki_redis_fail(void *data, ngx_err_t err,
     const char *cause, const char *detail, size_t len);
-static void ngx_http_pki_redis_drop(ngx_http_pki_redis_t *link);
-static void ngx_http_pki_redis_close(ngx_connection_t *c);
+static void ngx_http_pki_redis_drop(void *data);
 
 
 ngx_http_pki_redis_t *
@@ -204,7 +160,15 @@ ngx_http_pki_redis_create(ngx_cycle_t *cycle, ngx_http_pki_store_t *store,
     link->log = cycle->log;
     link->backoff = NGX_HTTP_PKI_REDIS_BACKOFF;
 
-    /* requests hold timers of their own; ours must not keep a worker */
+    link->pipe.store = store;
+    link->pipe.log = link->log;
+    link->pipe.data = link;
+    link->pipe.opened = ngx_http_pki_redis_greet;
+    link->pipe.reply = ngx_http_pki_redis_reply;
+    link->pipe.failed = ngx_http_pki_redis_fail;
+    link->pipe.leave = ngx_http_pki_redis_drop;
+
+    /* requests hold timers of their own; these must not keep a worker */
 
     link->timer.handler = ngx_http_pki_redis_timer_handler;
     link->timer.data = link;
@@ -247,13 +211,7 @@ ngx_http_pki_redis_destroy(ngx_http_pki_redis_t *link)
         ngx_del_timer(&link->timer);
     }
 
-    if (link->own.data) {
-        ngx_free(link->own.data);
-    }
-
-    if (link->out.data) {
-        ngx_free(link->out.data);
-    }
+    ngx_http_pki_pipe_free(&link->pipe);
 
     ngx_free(link->cmds);
     ngx_free(link);
@@ -345,277 +303,37 @@ ngx_http_pki_redis_argument(ngx_http_pki_redis_step_t *step, u_char *data,
 static void
 ngx_http_pki_redis_connect(ngx_http_pki_redis_t *link)
 {
-    ngx_err_t          err;
-    ngx_addr_t        *addr;
-    ngx_connection_t  *c;
-
-    addr = link->store->addr;
-
     link->state = NGX_HTTP_PKI_REDIS_CONNECTING;
     link->step = 0;
-    link->fed = 0;
 
     ngx_add_timer(&link->timer, link->store->timeout);
 
-    link->reader = redisReaderCreate();
-    if (link->reader == NULL) {
-        ngx_http_pki_redis_fail(link, 0, "no memory", NULL, 0);
-        return;
-    }
-
-    c = ngx_http_pki_redis_socket(link);
-    if (c == NULL) {
-        return;
-    }
-
-    if (connect(c->fd, addr->sockaddr, addr->socklen) == -1) {
-        err = ngx_socket_errno;
-
-        if (err != NGX_EINPROGRESS) {
-            ngx_http_pki_redis_fail(link, err, "connect() failed", NULL, 0);
-            return;
-        }
-    }
-
-    if (ngx_handle_read_event(c->read, 0) != NGX_OK
-        || ngx_handle_write_event(c->write, 0) != NGX_OK)
-    {
-        ngx_http_pki_redis_fail(link, 0, "no events", NULL, 0);
-        return;
-    }
-
-    /* if it is connected already, the events say so at once */
+    ngx_http_pki_pipe_open(&link->pipe);
 }
 
 
-static ngx_connection_t *
-ngx_http_pki_redis_socket(ngx_http_pki_redis_t *link)
-{
-    int                family;
-    ngx_err_t          err;
-    ngx_log_t          quiet;
-    ngx_socket_t       s;
-    ngx_connection_t  *c;
-
-    family = link->store->addr->sockaddr->sa_family;
-
-    s = ngx_socket(family, SOCK_STREAM, 0);
-
-    if (s == (ngx_socket_t) -1) {
-        ngx_http_pki_redis_fail(link, ngx_socket_errno, "socket() failed",
-                                NULL, 0);
-        return NULL;
-    }
-
-    /* its alert would come with each attempt; ours is counted and limited */
-
-    quiet = *link->log;
-    quiet.log_level = NGX_LOG_EMERG;
-
-    c = ngx_get_connection(s, &quiet);
-
-    if (c == NULL) {
-        err = 0;
-
-        if (ngx_close_socket(s) == -1) {
-            err = ngx_socket_errno;
-        }
-
-        ngx_http_pki_redis_fail(link, err, "no free worker_connections",
-                                NULL, 0);
-        return NULL;
-    }
-
-    c->data = link;
-    c->log = link->log;
-    c->log_error = NGX_ERROR_INFO;
-    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
-    c->start_time = ngx_current_msec;
-
-    c->recv = ngx_recv;
-    c->send = ngx_send;
-
-    c->read->log = link->log;
-    c->read->handler = ngx_http_pki_redis_read_handler;
-    c->write->log = link->log;
-    c->write->handler = ngx_http_pki_redis_write_handler;
-
-    link->connection = c;
-
-    if (ngx_nonblocking(s) == -1) {
-        ngx_http_pki_redis_fail(link, ngx_socket_errno,
-                                ngx_nonblocking_n " failed", NULL, 0);
-        return NULL;
-    }
-
-    if (family != AF_UNIX && ngx_tcp_nodelay(c) != NGX_OK) {
-        ngx_http_pki_redis_fail(link, 0, "no TCP_NODELAY", NULL, 0);
-        return NULL;
-    }
-
-    return c;
-}
-
+/* Sends one step of the greeting; its reply leads to the next. */
 
 static void
-ngx_http_pki_redis_connected(ngx_http_pki_redis_t *link)
+ngx_http_pki_redis_greet(void *data)
 {
-    int        err;
-    socklen_t  len;
+    ngx_http_pki_redis_t *link = data;
 
-    err = 0;
-    len = sizeof(int);
-
-    if (getsockopt(link->connection->fd, SOL_SOCKET, SO_ERROR, (void *) &err,
-                   &len)
-        == -1)
-    {
-        err = ngx_socket_errno;
-    }
-
-    if (err) {
-        ngx_http_pki_redis_fail(link, err, "connect() failed", NULL, 0);
-        return;
-    }
-
-    if (link->store->ssl) {
-        ngx_http_pki_redis_secure(link);
-
-    } else {
-        ngx_http_pki_redis_greet(link);
-    }
-}
-
-
-static void
-ngx_http_pki_redis_secure(ngx_http_pki_redis_t *link)
-{
-    ngx_connection_t  *c;
-
-    c = link->connection;
-
-    c->pool = ngx_create_pool(NGX_MIN_POOL_SIZE * 8, link->log);
-
-    if (c->pool == NULL
-        || ngx_ssl_create_connection(link->store->ssl, c,
-                                     NGX_SSL_BUFFER|NGX_SSL_CLIENT)
-           != NGX_OK
-        || ngx_http_pki_redis_name(link, c) != NGX_OK)
-    {
-        ngx_http_pki_redis_fail(link, 0, "TLS could not begin", NULL, 0);
-        return;
-    }
-
-    /* what is left to be written may have moved when it is tried again */
-
-    SSL_set_mode(c->ssl->connection, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-
-    c->ssl->handler = ngx_http_pki_redis_secured;
-
-    if (ngx_ssl_handshake(c) == NGX_AGAIN) {
-        return;
-    }
-
-    ngx_http_pki_redis_secured(c);
-}
-
-
-/*
- * Whom the server must be: an address or a host, which is also announced
- * (SNI takes hosts only).  The result is part of the verification's.
- */
-
-static ngx_int_t
-ngx_http_pki_redis_name(ngx_http_pki_redis_t *link, ngx_connection_t *c)
-{
-    char       *name;
-    ngx_str_t  *tls_name;
-
-    tls_name = &link->store->tls_name;
-
-    name = ngx_pnalloc(c->pool, tls_name->len + 1);
-    if (name == NULL) {
-        return NGX_ERROR;
-    }
-
-    (void) ngx_cpystrn((u_char *) name, tls_name->data, tls_name->len + 1);
-
-    if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(c->ssl->connection),
-                                      name))
-    {
-        return NGX_OK;
-    }
-
-    ERR_clear_error();
-
-    if (name[0] == '\0'
-        || SSL_set_tlsext_host_name(c->ssl->connection, name) != 1
-        || SSL_set1_host(c->ssl->connection, name) != 1)
-    {
-        ngx_ssl_error(NGX_LOG_ERR, link->log, 0,
-                      "pki store \"%V\": name \"%V\" is not usable for TLS",
-                      &link->store->name, tls_name);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_pki_redis_secured(ngx_connection_t *c)
-{
-    long                   rc;
-    const char            *text;
-    ngx_http_pki_redis_t  *link;
-
-    link = c->data;
-
-    if (!c->ssl->handshaked) {
-        ngx_http_pki_redis_fail(link, 0, "TLS handshake failed", NULL, 0);
-        return;
-    }
-
-    rc = SSL_get_verify_result(c->ssl->connection);
-
-    if (rc != X509_V_OK) {
-        text = X509_verify_cert_error_string(rc);
-        ngx_http_pki_redis_fail(link, 0, "TLS certificate was not accepted",
-                                text, ngx_strlen(text));
-        return;
-    }
-
-    c->read->handler = ngx_http_pki_redis_read_handler;
-    c->write->handler = ngx_http_pki_redis_write_handler;
-
-    /* what came with the handshake is with OpenSSL, not in the socket */
-
-    ngx_post_event(c->read, &ngx_posted_next_events);
-
-    ngx_http_pki_redis_greet(link);
-}
-
-
-/* Sends one step of the greeting, its reply leads to the next. */
-
-static void
-ngx_http_pki_redis_greet(ngx_http_pki_redis_t *link)
-{
     ngx_http_pki_redis_step_t  *step;
 
     link->state = NGX_HTTP_PKI_REDIS_GREETING;
 
     step = &link->steps[link->step];
 
-    if (ngx_http_pki_redis_append(&link->own, step->argc, step->argv,
-                                  step->len)
+    if (ngx_http_pki_pipe_append(&link->pipe, &link->pipe.own, step->argc,
+                                 step->argv, step->len)
         != NGX_OK)
     {
         ngx_http_pki_redis_fail(link, 0, "no memory", NULL, 0);
         return;
     }
 
-    ngx_http_pki_redis_flush(link);
+    ngx_http_pki_pipe_flush(&link->pipe);
 }
 
 
@@ -630,14 +348,14 @@ ngx_http_pki_redis_greeted(ngx_http_pki_redis_t *link,
 
     if (reply->type != REDIS_REPLY_ERROR) {
 
-        if (!ngx_http_pki_redis_is(reply, step->expected)) {
+        if (!ngx_http_pki_pipe_is(reply, step->expected)) {
             ngx_http_pki_redis_unasked(link, reply);
             return;
         }
 
-    } else if (ngx_http_pki_redis_is(reply, "LOADING")
-               || ngx_http_pki_redis_is(reply, "BUSY")
-               || ngx_http_pki_redis_is(reply, "MASTERDOWN"))
+    } else if (ngx_http_pki_pipe_is(reply, "LOADING")
+               || ngx_http_pki_pipe_is(reply, "BUSY")
+               || ngx_http_pki_pipe_is(reply, "MASTERDOWN"))
     {
         ngx_add_timer(&link->tick, NGX_HTTP_PKI_REDIS_PAUSE
                       + ngx_random() % NGX_HTTP_PKI_REDIS_PAUSE_SPAN);
@@ -676,7 +394,6 @@ ngx_http_pki_redis_up(ngx_http_pki_redis_t *link)
                       &link->store->address);
 
         link->broken = 0;
-        link->cause = NULL;
     }
 
     ngx_del_timer(&link->timer);
@@ -690,7 +407,7 @@ ngx_http_pki_redis_up(ngx_http_pki_redis_t *link)
 
         /* nobody waits for it, so a graceful quit may end it at once */
 
-        link->connection->idle = 1;
+        link->pipe.connection->idle = 1;
 
         link->news->subscribed(link->news->data);
 
@@ -701,11 +418,13 @@ ngx_http_pki_redis_up(ngx_http_pki_redis_t *link)
     ngx_add_timer(&link->tick, NGX_HTTP_PKI_REDIS_IDLE);
 
     if (link->waiting) {
-        link->moved_at = ngx_current_msec;
+        link->moved_at = ngx_http_pki_redis_usec();
         ngx_http_pki_redis_watch(link);
     }
 
-    ngx_http_pki_redis_flush(link);
+    link->pipe.flowing = 1;
+
+    ngx_http_pki_pipe_flush(&link->pipe);
 }
 
 
@@ -723,9 +442,8 @@ ngx_http_pki_redis_send(pki_redis_t *redis, int argc, const char **argv,
     if (cmd == NULL) {
 
         /*
-         * Half the queue has been kept for this moment, and is used up: there
-         * is no memory at all.  Not calling back is the lesser evil, as the
-         * caller is not prepared for a call from here.
+         * No memory at all: half the queue was kept for this and is used up.
+         * The caller is not prepared for a call from here, so there is none.
          */
 
         ngx_log_error(NGX_LOG_ALERT, link->log, 0,
@@ -745,7 +463,8 @@ ngx_http_pki_redis_send(pki_redis_t *redis, int argc, const char **argv,
         || link->news
         || link->waiting > NGX_HTTP_PKI_REDIS_QUEUE_MAX
         || link->waiting > link->size / 2
-        || ngx_http_pki_redis_append(&link->out, argc, argv, argvlen)
+        || ngx_http_pki_pipe_append(&link->pipe, &link->pipe.out, argc, argv,
+                                    argvlen)
            != NGX_OK)
     {
         cmd->refused = 1;
@@ -758,8 +477,10 @@ ngx_http_pki_redis_send(pki_redis_t *redis, int argc, const char **argv,
 
     if (link->state == NGX_HTTP_PKI_REDIS_UP) {
 
-        if (link->waiting == 1) {
-            link->moved_at = ngx_current_msec;
+        /* behind refused ones it is the first that Redis shall answer */
+
+        if (link->waiting == 1 || link->cmds[link->first].refused) {
+            link->moved_at = cmd->sent_at;
         }
 
         ngx_http_pki_redis_watch(link);
@@ -819,13 +540,17 @@ ngx_http_pki_redis_pop(ngx_http_pki_redis_t *link, const redisReply *reply)
 
     link->first = (link->first + 1) & (link->size - 1);
     link->waiting--;
-    link->moved_at = ngx_current_msec;
 
     if (reply) {
-        ngx_http_pki_redis_latency(link, cmd.sent_at);
+        link->moved_at = ngx_http_pki_redis_usec();
+        ngx_http_pki_redis_latency(link, link->moved_at - cmd.sent_at);
     }
 
-    cmd.reply(cmd.data, reply);
+    /* the link's own pings have no callback */
+
+    if (cmd.reply) {
+        cmd.reply(cmd.data, reply);
+    }
 }
 
 
@@ -847,274 +572,17 @@ ngx_http_pki_redis_posted(ngx_event_t *ev)
     }
 
     if (link->state == NGX_HTTP_PKI_REDIS_UP) {
-        ngx_http_pki_redis_flush(link);
-    }
-}
-
-
-static ngx_int_t
-ngx_http_pki_redis_append(ngx_http_pki_redis_out_t *out, int argc,
-    const char **argv, const size_t *argvlen)
-{
-    int         i;
-    char       *text;
-    u_char     *p;
-    size_t      size;
-    long long   len;
-
-    size = 0;
-
-    for (i = 0; i < argc; i++) {
-
-        if (argvlen[i] > NGX_HTTP_PKI_REDIS_OUT_MAX - size) {
-            return NGX_ERROR;
-        }
-
-        size += argvlen[i];
-    }
-
-    len = redisFormatCommandArgv(&text, argc, argv, argvlen);
-    if (len < 0) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_http_pki_redis_reserve(out, (size_t) len);
-
-    if (p) {
-        ngx_memcpy(p, text, (size_t) len);
-        out->last += (size_t) len;
-    }
-
-    redisFreeCommand(text);
-
-    return p ? NGX_OK : NGX_ERROR;
-}
-
-
-static u_char *
-ngx_http_pki_redis_reserve(ngx_http_pki_redis_out_t *out, size_t len)
-{
-    u_char  *p;
-    size_t   used, size;
-
-    used = out->last - out->pos;
-
-    if (len <= out->size - out->last) {
-        return out->data + out->last;
-    }
-
-    if (len > NGX_HTTP_PKI_REDIS_OUT_MAX - used) {
-        return NULL;
-    }
-
-    if (used + len <= out->size / 2) {
-        ngx_memmove(out->data, out->data + out->pos, used);
-
-    } else {
-        size = ngx_max(2 * (used + len), 4096);
-
-        p = malloc(size);
-        if (p == NULL) {
-            return NULL;
-        }
-
-        if (out->data) {
-            ngx_memcpy(p, out->data + out->pos, used);
-            free(out->data);
-        }
-
-        out->data = p;
-        out->size = size;
-    }
-
-    out->pos = 0;
-    out->last = used;
-
-    return out->data + used;
-}
-
-
-static void
-ngx_http_pki_redis_flush(ngx_http_pki_redis_t *link)
-{
-    ngx_int_t          rc;
-    ngx_connection_t  *c;
-
-    c = link->connection;
-
-    if (c->write->error) {
-        return;
-    }
-
-    rc = ngx_http_pki_redis_write(c, &link->own);
-
-    if (rc == NGX_OK && link->state == NGX_HTTP_PKI_REDIS_UP) {
-        rc = ngx_http_pki_redis_write(c, &link->out);
-    }
-
-    if (rc == NGX_ERROR || ngx_handle_write_event(c->write, 0) != NGX_OK) {
-
-        /* Redis may have said why before it closed: read that first */
-
-        c->write->error = 1;
-
-        ngx_post_event(c->read, &ngx_posted_next_events);
-    }
-}
-
-
-static ngx_int_t
-ngx_http_pki_redis_write(ngx_connection_t *c, ngx_http_pki_redis_out_t *out)
-{
-    ssize_t  n;
-
-    while (out->pos < out->last) {
-
-        n = c->send(c, out->data + out->pos, out->last - out->pos);
-
-        if (n == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        if (n == NGX_AGAIN || n == 0) {
-            return NGX_AGAIN;
-        }
-
-        out->pos += n;
-    }
-
-    out->pos = 0;
-    out->last = 0;
-
-    if (out->size > NGX_HTTP_PKI_REDIS_OUT_KEEP) {
-        ngx_free(out->data);
-        out->data = NULL;
-        out->size = 0;
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_pki_redis_write_handler(ngx_event_t *wev)
-{
-    ngx_connection_t      *c;
-    ngx_http_pki_redis_t  *link;
-
-    c = wev->data;
-    link = c->data;
-
-    if (link->state == NGX_HTTP_PKI_REDIS_CONNECTING) {
-        ngx_http_pki_redis_connected(link);
-        return;
-    }
-
-    ngx_http_pki_redis_flush(link);
-}
-
-
-static void
-ngx_http_pki_redis_read_handler(ngx_event_t *rev)
-{
-    ssize_t                n;
-    ngx_connection_t      *c;
-    ngx_http_pki_redis_t  *link;
-
-    c = rev->data;
-    link = c->data;
-
-    if (c->close) {
-        ngx_http_pki_redis_drop(link);
-        return;
-    }
-
-    if (link->state == NGX_HTTP_PKI_REDIS_CONNECTING) {
-        ngx_http_pki_redis_connected(link);
-
-        if (link->state != NGX_HTTP_PKI_REDIS_GREETING) {
-            return;
-        }
-    }
-
-    for ( ;; ) {
-
-        n = c->recv(c, link->in, NGX_HTTP_PKI_REDIS_IN);
-
-        if (n == NGX_AGAIN) {
-            break;
-        }
-
-        if (n == 0 || n == NGX_ERROR) {
-            ngx_http_pki_redis_fail(link, 0, n ? "connection is broken"
-                                               : "connection was closed",
-                                    NULL, 0);
-            return;
-        }
-
-        ngx_http_pki_redis_parse(link, n);
-
-        if (link->connection == NULL) {
-            return;
-        }
-    }
-
-    if (c->write->error || ngx_handle_read_event(rev, 0) != NGX_OK) {
-        ngx_http_pki_redis_fail(link, 0, "connection is broken", NULL, 0);
+        ngx_http_pki_pipe_flush(&link->pipe);
     }
 }
 
 
 static void
-ngx_http_pki_redis_parse(ngx_http_pki_redis_t *link, size_t len)
+ngx_http_pki_redis_reply(void *data, const redisReply *reply)
 {
-    void         *reply;
-    redisReader  *reader;
+    ngx_http_pki_redis_t *link = data;
 
-    reader = link->reader;
-
-    (void) redisReaderFeed(reader, (char *) link->in, len);
-
-    link->fed += len;
-
-    for ( ;; ) {
-
-        /* tells of an error of the feeding as well */
-
-        if (redisReaderGetReply(reader, &reply) != REDIS_OK) {
-            ngx_http_pki_redis_fail(link, 0, "reply cannot be read",
-                                    reader->errstr,
-                                    ngx_strlen(reader->errstr));
-            return;
-        }
-
-        if (reply == NULL) {
-            break;
-        }
-
-        link->fed = reader->len - reader->pos;
-
-        ngx_http_pki_redis_reply(link, reply);
-
-        freeReplyObject(reply);
-
-        if (link->connection == NULL) {
-            return;
-        }
-    }
-
-    if (link->fed > NGX_HTTP_PKI_REDIS_REPLY_MAX) {
-        ngx_http_pki_redis_fail(link, 0, "reply is too large", NULL, 0);
-    }
-}
-
-
-static void
-ngx_http_pki_redis_reply(ngx_http_pki_redis_t *link, const redisReply *reply)
-{
-    if (link->state == NGX_HTTP_PKI_REDIS_GREETING
-        && !link->tick.timer_set)
-    {
+    if (link->state == NGX_HTTP_PKI_REDIS_GREETING && !link->tick.timer_set) {
         ngx_http_pki_redis_greeted(link, reply);
         return;
     }
@@ -1146,7 +614,7 @@ ngx_http_pki_redis_news(ngx_http_pki_redis_t *link, const redisReply *reply)
 {
     redisReply  *text;
 
-    if (ngx_http_pki_redis_is(reply, "message")
+    if (ngx_http_pki_pipe_is(reply, "message")
         && reply->elements == 3
         && reply->element[2]->type == REDIS_REPLY_STRING)
     {
@@ -1157,9 +625,9 @@ ngx_http_pki_redis_news(ngx_http_pki_redis_t *link, const redisReply *reply)
         return;
     }
 
-    if (ngx_http_pki_redis_is(reply, "pong") && link->pinging) {
+    if (ngx_http_pki_pipe_is(reply, "pong") && link->pinging) {
         link->pinging = 0;
-        link->news->heard(link->news->data, link->moved_at);
+        link->news->heard(link->news->data, link->pinged_at);
         return;
     }
 
@@ -1171,40 +639,12 @@ static void
 ngx_http_pki_redis_unasked(ngx_http_pki_redis_t *link,
     const redisReply *reply)
 {
-    if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_http_pki_redis_fail(link, 0, "unexpected error", reply->str,
-                                (size_t) reply->len);
-        return;
-    }
+    const char  *text;
 
-    ngx_http_pki_redis_fail(link, 0, "unexpected reply", NULL, 0);
-}
+    text = (reply->type == REDIS_REPLY_ERROR) ? reply->str : NULL;
 
-
-/* Is this the first word of a text, or the first text of an array? */
-
-static ngx_uint_t
-ngx_http_pki_redis_is(const redisReply *reply, const char *word)
-{
-    size_t  len;
-
-    if (reply->type == REDIS_REPLY_ARRAY) {
-
-        if (reply->elements == 0) {
-            return 0;
-        }
-
-        reply = reply->element[0];
-    }
-
-    if (reply->str == NULL) {
-        return 0;
-    }
-
-    len = ngx_strlen(word);
-
-    return ngx_strncmp(reply->str, word, len) == 0
-           && (reply->str[len] == '\0' || reply->str[len] == ' ');
+    ngx_http_pki_redis_fail(link, 0, "unexpected reply", text,
+                            text ? (size_t) reply->len : 0);
 }
 
 
@@ -1212,46 +652,43 @@ static void
 ngx_http_pki_redis_timer_handler(ngx_event_t *ev)
 {
     ngx_msec_t             passed;
+    const char            *cause;
     ngx_http_pki_redis_t  *link;
 
     link = ev->data;
 
-    switch (link->state) {
-
-    case NGX_HTTP_PKI_REDIS_DOWN:
+    if (link->state == NGX_HTTP_PKI_REDIS_DOWN) {
         if (!ngx_exiting) {
             ngx_http_pki_redis_connect(link);
         }
 
         return;
-
-    case NGX_HTTP_PKI_REDIS_CONNECTING:
-        ngx_http_pki_redis_fail(link, 0, "connecting timed out", NULL, 0);
-        return;
-
-    case NGX_HTTP_PKI_REDIS_GREETING:
-        ngx_http_pki_redis_fail(link, 0, link->tick.timer_set
-                                         ? "Redis is not ready"
-                                         : "greeting timed out",
-                                NULL, 0);
-        return;
-
-    case NGX_HTTP_PKI_REDIS_UP:
-        break;
     }
 
-    if (!(link->news ? link->pinging : link->waiting)) {
-        return;
+    if (link->state == NGX_HTTP_PKI_REDIS_CONNECTING) {
+        cause = "connecting timed out";
+
+    } else if (link->state == NGX_HTTP_PKI_REDIS_GREETING) {
+        cause = link->tick.timer_set ? "Redis is not ready"
+                                     : "greeting timed out";
+
+    } else {
+
+        if (!(link->news ? link->pinging : link->waiting)) {
+            return;
+        }
+
+        passed = (ngx_http_pki_redis_usec() - link->moved_at) / 1000;
+
+        if (passed < link->store->timeout) {
+            ngx_add_timer(&link->timer, link->store->timeout - passed);
+            return;
+        }
+
+        cause = "reply timed out";
     }
 
-    passed = ngx_current_msec - link->moved_at;
-
-    if (passed < link->store->timeout) {
-        ngx_add_timer(&link->timer, link->store->timeout - passed);
-        return;
-    }
-
-    ngx_http_pki_redis_fail(link, 0, "reply timed out", NULL, 0);
+    ngx_http_pki_redis_fail(link, 0, cause, NULL, 0);
 }
 
 
@@ -1286,8 +723,8 @@ ngx_http_pki_redis_ping(ngx_http_pki_redis_t *link)
         ngx_add_timer(&link->tick, NGX_HTTP_PKI_REDIS_IDLE);
 
         if (link->waiting == 0) {
-            ngx_http_pki_redis_send(&link->transport, 1, &argv, &len,
-                                    ngx_http_pki_redis_pinged, NULL);
+            ngx_http_pki_redis_send(&link->transport, 1, &argv, &len, NULL,
+                                    NULL);
         }
 
         return;
@@ -1299,30 +736,27 @@ ngx_http_pki_redis_ping(ngx_http_pki_redis_t *link)
         return;
     }
 
-    if (ngx_http_pki_redis_append(&link->own, 1, &argv, &len) != NGX_OK) {
+    if (ngx_http_pki_pipe_append(&link->pipe, &link->pipe.own, 1, &argv, &len)
+        != NGX_OK)
+    {
         ngx_http_pki_redis_fail(link, 0, "no memory", NULL, 0);
         return;
     }
 
     link->pinging = 1;
-    link->moved_at = ngx_current_msec;
+    link->pinged_at = ngx_current_msec;
+    link->moved_at = ngx_http_pki_redis_usec();
 
     ngx_http_pki_redis_watch(link);
-    ngx_http_pki_redis_flush(link);
+    ngx_http_pki_pipe_flush(&link->pipe);
 }
 
 
-static void
-ngx_http_pki_redis_pinged(void *data, const redisReply *reply)
-{
-    /* that there is a reply is enough, and the link has seen that */
-
-    (void) data;
-    (void) reply;
-}
-
-
-/* The timer is not moved with each reply; when it fires, it looks again. */
+/*
+ * The timer is not moved with each reply; when it fires, it looks again, and
+ * at the real clock: the cached one stands still while a worker is busy with
+ * replies, and Redis would be blamed for that.
+ */
 
 static void
 ngx_http_pki_redis_watch(ngx_http_pki_redis_t *link)
@@ -1334,14 +768,14 @@ ngx_http_pki_redis_watch(ngx_http_pki_redis_t *link)
 
 
 static void
-ngx_http_pki_redis_latency(ngx_http_pki_redis_t *link, uint64_t sent_at)
+ngx_http_pki_redis_latency(ngx_http_pki_redis_t *link, uint64_t usec)
 {
     ngx_atomic_int_t          sample, smoothed;
     ngx_http_pki_store_sh_t  *sh;
 
     sh = link->sh;
 
-    sample = (ngx_atomic_int_t) (ngx_http_pki_redis_usec() - sent_at);
+    sample = (ngx_atomic_int_t) usec;
     smoothed = (ngx_atomic_int_t) sh->latency;
 
     if (smoothed) {
@@ -1368,9 +802,11 @@ ngx_http_pki_redis_usec(void)
 
 
 static void
-ngx_http_pki_redis_fail(ngx_http_pki_redis_t *link, ngx_err_t err,
-    const char *cause, const char *detail, size_t len)
+ngx_http_pki_redis_fail(void *data, ngx_err_t err, const char *cause,
+    const char *detail, size_t len)
 {
+    ngx_http_pki_redis_t *link = data;
+
     const char  *quote;
 
     if (link->cause != cause || link->logged_at != ngx_time()) {
@@ -1380,13 +816,13 @@ ngx_http_pki_redis_fail(ngx_http_pki_redis_t *link, ngx_err_t err,
                       "pki store \"%V\"%s at \"%V\": %s%s%s%*s%s",
                       &link->store->name, link->news ? " (news)" : "",
                       &link->store->address, cause, detail ? ": " : "",
-                      quote, len, detail, quote);
+                      quote, len, detail ? detail : "", quote);
 
         link->cause = cause;
         link->logged_at = ngx_time();
+        link->broken = 1;
     }
 
-    link->broken = 1;
     link->sh->failed_at = (ngx_atomic_uint_t) ngx_time();
 
     (void) ngx_atomic_fetch_add(&link->sh->failures, 1);
@@ -1396,27 +832,23 @@ ngx_http_pki_redis_fail(ngx_http_pki_redis_t *link, ngx_err_t err,
 
 
 /*
- * The only place where a connection is let go; safe to call twice.  Calls
- * nobody: what waits is answered by the posted event.
+ * From any state to down, once.  Calls nobody: what still waits is answered
+ * by the posted event.
  */
 
 static void
-ngx_http_pki_redis_drop(ngx_http_pki_redis_t *link)
+ngx_http_pki_redis_drop(void *data)
 {
-    ngx_uint_t         i;
-    ngx_connection_t  *c;
+    ngx_http_pki_redis_t *link = data;
+
+    ngx_uint_t  i;
 
     if (link->state == NGX_HTTP_PKI_REDIS_DOWN) {
         return;
     }
 
-    c = link->connection;
-
     link->state = NGX_HTTP_PKI_REDIS_DOWN;
-    link->connection = NULL;
     link->pinging = 0;
-    link->own.pos = link->own.last;
-    link->out.pos = link->out.last;
 
     if (link->timer.timer_set) {
         ngx_del_timer(&link->timer);
@@ -1426,14 +858,7 @@ ngx_http_pki_redis_drop(ngx_http_pki_redis_t *link)
         ngx_del_timer(&link->tick);
     }
 
-    if (link->reader) {
-        redisReaderFree(link->reader);
-        link->reader = NULL;
-    }
-
-    if (c) {
-        ngx_http_pki_redis_close(c);
-    }
+    ngx_http_pki_pipe_close(&link->pipe);
 
     for (i = 0; i < link->waiting; i++) {
         link->cmds[(link->first + i) & (link->size - 1)].refused = 1;
@@ -1451,26 +876,4 @@ ngx_http_pki_redis_drop(ngx_http_pki_redis_t *link)
                   + ngx_random() % (link->backoff / 2 + 1));
 
     link->backoff = ngx_min(link->backoff * 2, NGX_HTTP_PKI_REDIS_BACKOFF_MAX);
-}
-
-
-static void
-ngx_http_pki_redis_close(ngx_connection_t *c)
-{
-    ngx_pool_t  *pool;
-
-    pool = c->pool;
-
-    if (c->ssl) {
-        c->ssl->no_wait_shutdown = 1;
-        c->ssl->no_send_shutdown = 1;
-
-        (void) ngx_ssl_shutdown(c);
-    }
-
-    ngx_close_connection(c);
-
-    if (pool) {
-        ngx_destroy_pool(pool);
-    }
 }

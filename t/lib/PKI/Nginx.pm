@@ -22,6 +22,7 @@ use PKI::OCSP;
 #   issuers => { name => text }: in place of the one issuer "demo" of ca.pem
 #   locations => text: in place of /ocsp, /api/, /status ...
 #   conf => text: in place of everything
+#   daemon => 1: leaves its parent, as an upgrade of the binary needs it
 #   start => 0: only writes
 
 sub new {
@@ -31,6 +32,7 @@ sub new {
         t    => $t,
         dir  => "$t->{dir}/$o{name}",
         port => PKI::Test::free_port(),
+        daemon => $o{daemon},
     }, $class;
 
     make_path("$n->{dir}/temp");
@@ -80,6 +82,7 @@ sub text {
     my $socket = ($t->{redis}{redis} || {})->{socket} || "$dir/none.sock";
     my $events = $o{events} // 'worker_connections 512;';
     my $workers = $o{workers} || 1;
+    my $daemon = $n->{daemon} ? 'on' : 'off';
 
     my $locations = $o{locations} // <<"END";
         location /ocsp { pki_ocsp; }
@@ -93,7 +96,9 @@ END
 
     return <<"END";
 load_module $t->{build}/ngx_http_pki_module.so;
-daemon off;
+daemon $daemon;
+env ASAN_OPTIONS;
+env LSAN_OPTIONS;
 $user
 worker_processes $workers;
 pid $dir/nginx.pid;
@@ -152,6 +157,12 @@ sub start {
         open STDOUT, '>>', "$n->{dir}/stderr";
         open STDERR, '>&', \*STDOUT;
         exec $n->command or POSIX::_exit(127);
+    }
+
+    if ($n->{daemon}) {
+        waitpid $n->{pid}, 0;
+        PKI::Test::wait_until(10, sub { $n->master });
+        $n->{pid} = $n->master;
     }
 
     $n->{group} = $n->{pid};

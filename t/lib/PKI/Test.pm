@@ -44,6 +44,12 @@ sub new {
         BAIL_OUT("$_ is not there: run scripts/build") unless -e $_;
     }
 
+    # nginx and each module of it have a table of the same name
+    $ENV{ASAN_OPTIONS} = join ':', grep { defined } $ENV{ASAN_OPTIONS},
+                         'detect_odr_violation=0';
+    $ENV{LSAN_OPTIONS} =
+        "suppressions=$top/t/lib/lsan.supp:print_suppressions=0";
+
     $env = bless {
         dir    => tempdir('pki-XXXXXX', TMPDIR => 1),
         build  => $build,
