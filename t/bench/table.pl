@@ -104,11 +104,16 @@ while (<>) {
 $_ = median(@$_) for values %speed;
 
 
-my $format = "%-25s %9s %8s %8s %8s %8s %8s %8s %8s\n";
+sub columns {
+    my $line = sprintf '%-25s %9s' . ' %8s' x 7, map { $_ // '' } @_[0 .. 8];
 
-printf $format, '', 'req/s', 'p50 ms', 'p99 ms', 'CPU us', 'req/s', 'CPU',
-       'sign us', 'rest';
-printf $format, '', '', '', '', '', 'ratio', 'ratio', '', 'ratio';
+    $line =~ s/ +$//;
+    print "$line\n";
+}
+
+columns('', 'req/s', 'p50 ms', 'p99 ms', 'CPU us', 'req/s', 'CPU', 'sign us',
+        'rest');
+columns(('') x 5, 'ratio', 'ratio', '', 'ratio');
 
 for (@rows) {
     my ($row, $title, $base, $algorithm) = @$_;
@@ -122,20 +127,19 @@ for (@rows) {
         printf "%-25s %s\n", $title, 'no result';
 
     } else {
-        my @ratios = $base && %{ $runs{$base} || {} }
-                     ? map { sprintf '%.2f', ratio($_, $row, $base) }
-                           qw(rps cpu)
-                     : ('', '');
-        my @sign = $algorithm && $ratios[0]
-                   ? (sprintf('%.1f', $speed{$algorithm}),
-                      sprintf('%.2f', rest($row, $base, $algorithm)))
-                   : ('', '');
+        my @more;
 
-        printf $format, $title,
-               sprintf('%.0f', over_rounds(\&rps, $row)),
-               sprintf('%.3f', over_rounds(sub { $_[0]{p50} }, $row)),
-               sprintf('%.3f', over_rounds(sub { $_[0]{p99} }, $row)),
-               sprintf('%.2f', over_rounds(\&cpu, $row)), @ratios, @sign;
+        @more = map { sprintf '%.2f', ratio($_, $row, $base) } qw(rps cpu)
+            if $base && %{ $runs{$base} || {} };
+
+        push @more, sprintf('%.1f', $speed{$algorithm}),
+                    sprintf('%.2f', rest($row, $base, $algorithm))
+            if @more && $algorithm;
+
+        columns($title, sprintf('%.0f', over_rounds(\&rps, $row)),
+                sprintf('%.3f', over_rounds(sub { $_[0]{p50} }, $row)),
+                sprintf('%.3f', over_rounds(sub { $_[0]{p99} }, $row)),
+                sprintf('%.2f', over_rounds(\&cpu, $row)), @more);
     }
 
     print "    $_\n" for @{ $bad{$row} || [] };

@@ -1,31 +1,15 @@
 
 /*
  * The verbs, against a Redis of the test's own: each result of each verb,
- * news and audit, two who revoke at once, values that nobody should have
- * put there, no memory, and Redis dying in the middle.
+ * news and audit, what a verb refuses to send, and two who revoke at once.
  */
 
-#include "pki_test.h"
-#include "pki_test_redis.h"
-#include "pki_test_transport.h"
-#include "pki_redis_sync.h"
-#include "pki_store.h"
+#include "pki_test_store.h"
 
 #include <pthread.h>
 
 
 #define TEST_RACES  200
-
-
-typedef struct {
-    int                 calls;
-    pki_store_result_t  result;
-    long long           n;
-    int                 has_present;
-    pki_revocation_t    present;
-    pki_store_found_t   found;
-    char                error[300];
-} test_got_t;
 
 
 typedef struct {
@@ -35,25 +19,6 @@ typedef struct {
 } test_racer_t;
 
 
-static void test_found(void *data, const pki_store_found_t *found);
-static void test_changed(void *data, pki_store_result_t result,
-    const pki_revocation_t *present, const char *error);
-static void test_done(void *data, pki_store_result_t result, long long n,
-    const char *error);
-static pki_redis_sync_t *test_connect(void);
-static redisReply *test_redis(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
-static void test_set(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
-static void test_string(const char *want, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void test_news(const char *want);
-static pki_serial_t test_serial(unsigned char last);
-static void test_revoke(test_got_t *got, unsigned char serial, int reason,
-    time_t at, int unrecorded);
-static void test_release(test_got_t *got, unsigned char serial);
-static void test_find(test_got_t *got, unsigned char serial);
-
 static void test_record(void);
 static void test_revocations(void);
 static void test_audit(void);
@@ -62,24 +27,9 @@ static void test_lease(void);
 static void test_apply(void);
 static void test_commit(void);
 static void test_find_objects(void);
-static void test_garbage(void);
-static void test_wrong_type(void);
 static void test_refused(void);
 static void test_race(void);
 static void *test_racer(void *data);
-static void test_find_replies(void);
-static void test_changed_replies(void);
-static void test_done_replies(void);
-static void test_no_memory(void);
-static void test_killed(void);
-
-
-static pki_redis_sync_t  *test_sync;
-static pki_redis_t        *test_transport;
-static redisContext       *test_plain;
-static redisContext       *test_subscriber;
-
-static const pki_actor_t  test_actor = { "Jo", "::1", "lost", 1000 };
 
 
 int
@@ -87,15 +37,7 @@ main(void)
 {
     pki_err_t  err;
 
-    pki_test_alloc_hook();
-    pki_test_redis_start("--maxmemory-policy", "noeviction");
-
-    test_sync = test_connect();
-    test_transport = pki_redis_sync_transport(test_sync);
-    test_plain = redisConnectUnix(pki_test_socket);
-    test_subscriber = redisConnectUnix(pki_test_socket);
-
-    freeReplyObject(redisCommand(test_subscriber, "SUBSCRIBE pki:news"));
+    test_start();
 
     test_record();
     test_revocations();
@@ -104,245 +46,14 @@ main(void)
     test_apply();
     test_commit();
     test_find_objects();
-    test_garbage();
-    test_wrong_type();
     test_refused();
     test_race();
-    test_find_replies();
-    test_changed_replies();
-    test_done_replies();
-    test_no_memory();
 
     is_int(pki_redis_sync_wait(test_sync, &err), PKI_OK, "still connected");
 
-    test_killed();
-
-    redisFree(test_plain);
-    redisFree(test_subscriber);
-    pki_redis_sync_destroy(test_sync);
+    test_stop();
 
     return pki_test_done();
-}
-
-
-static void
-test_found(void *data, const pki_store_found_t *found)
-{
-    test_got_t  *got = data;
-
-    got->calls++;
-    got->result = found->result;
-    got->found = *found;
-    (void) snprintf(got->error, sizeof(got->error), "%s",
-                    found->error ? found->error : "");
-}
-
-
-static void
-test_changed(void *data, pki_store_result_t result,
-    const pki_revocation_t *present, const char *error)
-{
-    test_got_t  *got = data;
-
-    got->calls++;
-    got->result = result;
-    got->has_present = present != NULL;
-
-    if (present != NULL) {
-        got->present = *present;
-    }
-
-    (void) snprintf(got->error, sizeof(got->error), "%s", error ? error : "");
-}
-
-
-static void
-test_done(void *data, pki_store_result_t result, long long n,
-    const char *error)
-{
-    test_got_t  *got = data;
-
-    got->calls++;
-    got->result = result;
-    got->n = n;
-    (void) snprintf(got->error, sizeof(got->error), "%s", error ? error : "");
-}
-
-
-static pki_redis_sync_t *
-test_connect(void)
-{
-    pki_err_t              err;
-    pki_redis_sync_t      *sync;
-    pki_redis_sync_conf_t  conf;
-
-    memset(&conf, 0, sizeof(conf));
-    conf.path = pki_test_socket;
-    conf.timeout = 20000;
-
-    sync = pki_redis_sync_create(&conf, &err);
-    if (sync == NULL) {
-        printf("Bail out! %s\n", err.text);
-        exit(1);
-    }
-
-    return sync;
-}
-
-
-static redisReply *
-test_redis(const char *format, ...)
-{
-    va_list      args;
-    redisReply  *reply;
-
-    va_start(args, format);
-    reply = redisvCommand(test_plain, format, args);
-    va_end(args);
-
-    if (reply == NULL) {
-        printf("Bail out! Redis is gone: %s\n", test_plain->errstr);
-        exit(1);
-    }
-
-    return reply;
-}
-
-
-static void
-test_set(const char *format, ...)
-{
-    va_list      args;
-    redisReply  *reply;
-
-    va_start(args, format);
-    reply = redisvCommand(test_plain, format, args);
-    va_end(args);
-
-    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
-        printf("Bail out! Redis refused \"%s\"\n", format);
-        exit(1);
-    }
-
-    freeReplyObject(reply);
-}
-
-
-static void
-test_string(const char *want, const char *format, ...)
-{
-    va_list      args;
-    redisReply  *reply;
-
-    va_start(args, format);
-    reply = redisvCommand(test_plain, format, args);
-    va_end(args);
-
-    is_str(reply && reply->type == REDIS_REPLY_STRING ? reply->str : NULL,
-           want, "\"%s\" is \"%s\"", format, want);
-
-    if (reply != NULL) {
-        freeReplyObject(reply);
-    }
-}
-
-
-/* The next message is this one; NULL: there is none. */
-
-static void
-test_news(const char *want)
-{
-    void        *reply;
-    redisReply  *message;
-
-    if (want == NULL) {
-        freeReplyObject(test_redis("PUBLISH pki:news nothing"));
-        want = "nothing";
-    }
-
-    if (redisGetReply(test_subscriber, &reply) != REDIS_OK) {
-        printf("Bail out! the subscription is gone\n");
-        exit(1);
-    }
-
-    message = reply;
-    is_str(message->elements == 3 ? message->element[2]->str : NULL, want,
-           "news: %s", want);
-    freeReplyObject(reply);
-}
-
-
-static pki_serial_t
-test_serial(unsigned char last)
-{
-    pki_serial_t  serial = { { 0x40 }, 2 };
-
-    serial.data[1] = last;
-
-    return serial;
-}
-
-
-static void
-test_revoke(test_got_t *got, unsigned char serial, int reason, time_t at,
-    int unrecorded)
-{
-    pki_err_t         err;
-    pki_serial_t      sn;
-    pki_revocation_t  revocation;
-
-    memset(got, 0, sizeof(test_got_t));
-    memset(&revocation, 0, sizeof(revocation));
-
-    revocation.reason = reason;
-    revocation.at = at;
-    revocation.invalidity = 7;
-    strcpy(revocation.who, "Jo Do");
-    sn = test_serial(serial);
-
-    pki_store_revoke(test_transport, "ca", &sn, &revocation, &test_actor,
-                     unrecorded, test_changed, got);
-    is_int(got->calls, 0, "not called inside");
-
-    memset(&revocation, 0, sizeof(revocation));
-    memset(&sn, 0, sizeof(sn));
-
-    is_int(pki_redis_sync_wait(test_sync, &err), PKI_OK, "waited");
-    is_int(got->calls, 1, "called once");
-}
-
-
-static void
-test_release(test_got_t *got, unsigned char serial)
-{
-    pki_err_t     err;
-    pki_serial_t  sn;
-
-    memset(got, 0, sizeof(test_got_t));
-    sn = test_serial(serial);
-
-    pki_store_release(test_transport, "ca", &sn, &test_actor, test_changed,
-                      got);
-    is_int(pki_redis_sync_wait(test_sync, &err), PKI_OK, "waited");
-    is_int(got->calls, 1, "called once");
-}
-
-
-static void
-test_find(test_got_t *got, unsigned char serial)
-{
-    pki_err_t          err;
-    pki_store_query_t  query;
-
-    memset(got, 0, sizeof(test_got_t));
-    memset(&query, 0, sizeof(query));
-
-    query.issuer = "ca";
-    query.serial = test_serial(serial);
-
-    pki_store_find(test_transport, &query, test_found, got);
-    is_int(pki_redis_sync_wait(test_sync, &err), PKI_OK, "waited");
-    is_int(got->calls, 1, "called once");
 }
 
 
@@ -747,103 +458,6 @@ test_find_objects(void)
 
 
 static void
-test_garbage(void)
-{
-    char        *big;
-    test_got_t   got;
-
-    big = malloc(20001);
-    memset(big, 'x', 20000);
-    big[20000] = '\0';
-
-    test_set("HSET pki:{ca}:revoked 4010 %s", big);
-    test_find(&got, 0x10);
-    is_int(got.result, PKI_STORE_FAILED, "20 KB of nothing");
-    is_str(got.error, "unreadable revocation record", "in words");
-
-    test_revoke(&got, 0x10, PKI_REASON_SUPERSEDED, 1, 1);
-    is_int(got.result, PKI_STORE_FAILED, "is not revoked over");
-    test_release(&got, 0x10);
-    is_int(got.result, PKI_STORE_FAILED, "nor released");
-
-    test_set("HSET pki:{ca}:revoked 4011 %s", "2 1 5 0 x");
-    test_find(&got, 0x11);
-    is_int(got.result, PKI_STORE_FAILED, "another version");
-    test_revoke(&got, 0x11, PKI_REASON_KEY_COMPROMISE, 1, 1);
-    is_int(got.result, PKI_STORE_FAILED, "is not revoked over");
-    is_str(got.error, "Redis replied \"ERR unreadable revocation record\"",
-           "in words");
-    test_string("2 1 5 0 x", "HGET pki:{ca}:revoked 4011");
-
-    /* readable for the script, not for us */
-
-    test_set("HSET pki:{ca}:revoked 4012 %s", "1 7 5 0 x");
-    test_revoke(&got, 0x12, PKI_REASON_KEY_COMPROMISE, 1, 1);
-    is_int(got.result, PKI_STORE_FAILED, "an unused reason");
-
-    memcpy(big, "1 1 2 API ", 10);
-    test_set("SET pki:{ca}:cert:4013 %s", big);
-    test_find(&got, 0x13);
-    is_int(got.result, PKI_STORE_FAILED, "a record with a long requester");
-    is_str(got.error, "unreadable certificate record", "in words");
-
-    memcpy(big, "1 1 2 0 ", 8);
-    test_set("HSET pki:{ca}:revoked 4014 %s", big);
-    test_revoke(&got, 0x14, PKI_REASON_KEY_COMPROMISE, 1, 1);
-    is_int(got.result, PKI_STORE_FAILED, "a revocation with a long who");
-
-    free(big);
-    test_news(NULL);
-}
-
-
-static void
-test_wrong_type(void)
-{
-    pki_err_t     err;
-    test_got_t    got;
-    pki_record_t  record;
-    pki_serial_t  sn;
-
-    test_set("LPUSH pki:{ca}:cert:4020 x");
-    test_find(&got, 0x20);
-    is_int(got.result, PKI_STORE_FAILED, "the record is a list");
-    ok(strncmp(got.error, "Redis replied \"WRONGTYPE", 24) == 0, "in words");
-
-    memset(&record, 0, sizeof(record));
-    strcpy(record.source, "API");
-    sn = test_serial(0x20);
-    pki_store_record(test_transport, "ca", &sn, &record, test_done, &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_FAILED, "and not recorded over");
-
-    test_set("RENAME pki:{ca}:audit pki:{ca}:saved");
-    test_set("SET pki:{ca}:audit x");
-    test_revoke(&got, 0x21, PKI_REASON_SUPERSEDED, 1, 1);
-    is_int(got.result, PKI_STORE_FAILED, "no audit");
-    test_find(&got, 0x21);
-    is_int(got.result, PKI_STORE_DONE, "found");
-    is_int(got.found.facts.manual, PKI_REASON_NONE, "no revocation");
-    test_news("cert:ca:4021");
-    test_set("RENAME pki:{ca}:saved pki:{ca}:audit");
-
-    test_set("RENAME pki:{ca}:revoked pki:{ca}:saved");
-    test_set("SET pki:{ca}:revoked x");
-    test_find(&got, 1);
-    is_int(got.result, PKI_STORE_FAILED, "the revocations are a string");
-    test_revoke(&got, 1, PKI_REASON_SUPERSEDED, 1, 1);
-    is_int(got.result, PKI_STORE_FAILED, "nothing is revoked there");
-    test_set("RENAME pki:{ca}:saved pki:{ca}:revoked");
-
-    test_set("LPUSH pki:{odd}:lease x");
-    pki_store_lease(test_transport, "odd", "one", 1000, test_done, &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_FAILED, "the lease is a list");
-    test_news(NULL);
-}
-
-
-static void
 test_refused(void)
 {
     char                long_id[PKI_OWNER_SIZE + 1];
@@ -1020,224 +634,4 @@ test_racer(void *data)
     pki_redis_sync_destroy(sync);
 
     return NULL;
-}
-
-
-static void
-test_find_replies(void)
-{
-    int                i, j;
-    test_got_t         got;
-    pki_store_query_t  query;
-
-    static const char *const  bad[] = {
-        "-LOADING Redis is loading\r\n", "-NOAUTH Authentication\r\n",
-        ":1\r\n", "+OK\r\n", "*0\r\n", "$0\r\n\r\n", "$3\r\n1 1\r\n", NULL
-    };
-
-    memset(&query, 0, sizeof(query));
-    query.issuer = "ca";
-    query.serial = test_serial(1);
-    query.nobjects = 1;
-    query.objects[0].directory = "d";
-    query.objects[0].id = "device/1";
-
-    for (i = 0; i < 4; i++) {
-        for (j = 0; j < (int) (sizeof(bad) / sizeof(bad[0])); j++) {
-            memset(&got, 0, sizeof(got));
-
-            pki_store_find(&pki_test_transport, &query, test_found, &got);
-            is_int(pki_test_nsent, 4, "all are sent at once");
-
-            while (pki_test_nsent) {
-                is_int(got.calls, 0, "not called yet");
-
-                if (4 - pki_test_nsent == i) {
-                    pki_test_answer(bad[j], bad[j] ? strlen(bad[j]) : 0);
-
-                } else {
-                    answer("$-1\r\n");
-                }
-            }
-
-            is_int(got.calls, 1, "called once");
-            is_int(got.result, PKI_STORE_FAILED, "reply %d is bad %d", i, j);
-            ok(got.error[0] != '\0', "in words: %s", got.error);
-        }
-    }
-
-    memset(&got, 0, sizeof(got));
-    pki_store_find(&pki_test_transport, &query, test_found, &got);
-    is_str(pki_test_sent[0].key, "pki:{ca}:revoked", "the first question");
-    is_str(pki_test_sent[1].key, "pki:{ca}:cert:4001", "the second");
-    is_str(pki_test_sent[2].key, "pki:{d}:object:device/1", "the third");
-    is_str(pki_test_sent[3].key, "pki:{d}:sync", "the fourth");
-    no_answer();
-    no_answer();
-    answer("-ERR late\r\n");
-    no_answer();
-    is_int(got.calls, 1, "called once");
-    is_str(got.error, "no reply of Redis", "the first cause is told");
-}
-
-
-static void
-test_changed_replies(void)
-{
-    size_t            i;
-    test_got_t        got;
-    pki_serial_t      sn;
-    pki_revocation_t  revocation;
-
-    static const char *const  bad[] = {
-        NULL, "-READONLY You cannot write\r\n", "+OK\r\n",
-        "*2\r\n:1\r\n$0\r\n\r\n", "*2\r\n:2\r\n$0\r\n\r\n",
-        "*2\r\n:0\r\n$3\r\n1 1\r\n", "*2\r\n:0\r\n:1\r\n",
-        "*2\r\n:9\r\n$0\r\n\r\n", "*2\r\n:0\r\n$-1\r\n"
-    };
-
-    memset(&revocation, 0, sizeof(revocation));
-    sn = test_serial(1);
-
-    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        memset(&got, 0, sizeof(got));
-        pki_store_revoke(&pki_test_transport, "ca", &sn, &revocation,
-                         &test_actor, 1, test_changed, &got);
-        pki_test_answer(bad[i], bad[i] ? strlen(bad[i]) : 0);
-        is_int(got.calls, 1, "called once");
-        is_int(got.result, PKI_STORE_FAILED, "change: bad reply %zu", i);
-        ok(!got.has_present && got.error[0] != '\0', "in words: %s",
-           got.error);
-    }
-}
-
-
-static void
-test_done_replies(void)
-{
-    size_t      i;
-    test_got_t  got;
-
-    static const char *const  bad[] = {
-        NULL, "-OOM command not allowed\r\n", "+OK\r\n", ":0\r\n",
-        "*2\r\n:0\r\n:-1\r\n", "*2\r\n:0\r\n:1001\r\n",
-        "*2\r\n:0\r\n$1\r\n1\r\n"
-    };
-
-    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        memset(&got, 0, sizeof(got));
-        pki_store_lease(&pki_test_transport, "d", "t", 1000, test_done, &got);
-        pki_test_answer(bad[i], bad[i] ? strlen(bad[i]) : 0);
-        is_int(got.calls, 1, "called once");
-        is_int(got.result, PKI_STORE_FAILED, "done: bad reply %zu", i);
-        ok(got.error[0] != '\0', "in words: %s", got.error);
-    }
-}
-
-
-static void
-test_no_memory(void)
-{
-    int                 i, n;
-    pki_err_t           err;
-    test_got_t          got;
-    pki_record_t        record;
-    pki_serial_t        sn;
-    pki_revocation_t    revocation;
-    pki_store_query_t   query;
-    pki_store_object_t  object = { "device/1", 0, 0 };
-
-    memset(&record, 0, sizeof(record));
-    strcpy(record.source, "API");
-    memset(&revocation, 0, sizeof(revocation));
-    memset(&query, 0, sizeof(query));
-    sn = test_serial(0x40);
-    query.issuer = "ca";
-    query.serial = sn;
-
-    for (i = 0; i < 7; i++) {
-        for (n = 1; /* void */ ; n++) {
-            memset(&got, 0, sizeof(got));
-            pki_test_fail_at(n);
-
-            switch (i) {
-            case 0:
-                pki_store_find(test_transport, &query, test_found, &got);
-                break;
-            case 1:
-                pki_store_revoke(test_transport, "ca", &sn, &revocation,
-                                 &test_actor, 1, test_changed, &got);
-                break;
-            case 2:
-                pki_store_release(test_transport, "ca", &sn, &test_actor,
-                                  test_changed, &got);
-                break;
-            case 3:
-                pki_store_record(test_transport, "ca", &sn, &record,
-                                 test_done, &got);
-                break;
-            case 4:
-                pki_store_lease(test_transport, "d", "t", 1000, test_done,
-                                &got);
-                break;
-            case 5:
-                pki_store_apply(test_transport, "d", "t", &object, 1,
-                                test_done, &got);
-                break;
-            default:
-                pki_store_commit(test_transport, "d", "t", "l", 1, test_done,
-                                 &got);
-                break;
-            }
-
-            is_int(got.calls, 0, "verb %d, failure %d: not inside", i, n);
-            is_int(pki_redis_sync_wait(test_sync, &err), PKI_OK, "waited");
-            is_int(got.calls, 1, "but once");
-
-            if (!pki_test_fail_hit()) {
-                break;
-            }
-
-            is_int(got.result, PKI_STORE_FAILED, "with FAILED");
-            is_str(got.error, "out of memory", "in words");
-        }
-
-        ok(n > 1, "verb %d needs memory", i);
-        pki_test_fail_at(0);
-    }
-}
-
-
-static void
-test_killed(void)
-{
-    int                i;
-    pki_err_t          err;
-    test_got_t         got[3];
-    pki_serial_t       sn;
-    pki_store_query_t  query;
-
-    memset(got, 0, sizeof(got));
-    memset(&query, 0, sizeof(query));
-    sn = test_serial(1);
-    query.issuer = "ca";
-    query.serial = sn;
-
-    pki_store_find(test_transport, &query, test_found, &got[0]);
-    pki_store_release(test_transport, "ca", &sn, &test_actor, test_changed,
-                      &got[1]);
-    pki_test_redis_kill(SIGKILL);
-
-    is_int(pki_redis_sync_wait(test_sync, &err), PKI_ERROR, "Redis is gone");
-    ok(err.text[0] != '\0', "in words: %s", err.text);
-
-    pki_store_lease(test_transport, "dir", "t", 1000, test_done, &got[2]);
-    is_int(got[2].calls, 0, "not called inside");
-    is_int(pki_redis_sync_wait(test_sync, &err), PKI_ERROR, "still gone");
-
-    for (i = 0; i < 3; i++) {
-        is_int(got[i].calls, 1, "called once");
-        is_int(got[i].result, PKI_STORE_FAILED, "with FAILED");
-        is_str(got[i].error, "no reply of Redis", "in words");
-    }
 }
