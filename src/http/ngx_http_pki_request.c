@@ -89,6 +89,10 @@ ngx_http_pki_body(ngx_http_request_t *r, size_t max, ngx_str_t *body)
         }
     }
 
+    if (len == 0) {
+        return NGX_OK;
+    }
+
     body->len = (size_t) len;
 
     cl = r->request_body->bufs;
@@ -107,6 +111,10 @@ ngx_http_pki_body(ngx_http_request_t *r, size_t max, ngx_str_t *body)
 
     for ( /* void */ ; cl; cl = cl->next) {
         size = (size_t) ngx_buf_size(cl->buf);
+
+        if (size == 0) {
+            continue;
+        }
 
         if (!cl->buf->in_file) {
             p = ngx_cpymem(p, cl->buf->pos, size);
