@@ -14,6 +14,9 @@ my $ca = $t->ca('ca');
 my @certs = map { $t->cert($ca, "c$_") } 1 .. 8;
 my $reloads = 50;
 
+# a busy machine may stop everything for a second
+my @patient = (store => 'timeout 5s;');
+
 $t->allow(qr/worker_connections are not enough/);
 
 $t->redis;
@@ -94,7 +97,7 @@ sub links {
 # reloads
 
 {
-    my $n = $t->nginx(workers => 2);
+    my $n = $t->nginx(workers => 2, @patient);
 
     ok($n->ready, 'ready');
     is(links(), 3, 'a link for each worker and one for the news');
@@ -135,7 +138,7 @@ sub links {
 # workers die
 
 {
-    my $n = $t->nginx(workers => 2);
+    my $n = $t->nginx(workers => 2, @patient);
 
     ok($n->ready, 'ready');
     $t->allow(qr/worker process \d+ exited on signal 9/);
@@ -161,7 +164,7 @@ sub links {
 # another binary takes over
 
 {
-    my $n = $t->nginx(workers => 2, daemon => 1);
+    my $n = $t->nginx(workers => 2, daemon => 1, @patient);
 
     ok($n->ready, 'ready');
 
@@ -226,7 +229,7 @@ sub links {
     ok($min, "the smallest zone is $min");
     $t->allow(qr/is too small/);
 
-    $n = $t->nginx(zone => $min, workers => 2,
+    $n = $t->nginx(zone => $min, workers => 2, @patient,
                    issuer => 'unknown serial; responder auto valid=2h;');
     ok($n->ready, 'ready');
 
