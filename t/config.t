@@ -116,7 +116,8 @@ sub refused {
     my ($name, $quoted, %o) = @_;
 
     my ($status, $text) = check(%o);
-    my ($line) = $text =~ /^nginx: \[emerg\] (.*)/m;
+    # nginx itself speaks first of files that it loads
+    my $line = ($text =~ /^nginx: \[emerg\] (.*)/mg)[-1];
 
     isnt($status, 0, "$name: refused");
     $quoted = qr/"[^"]*\Q$quoted\E[^"]*"/ unless ref $quoted;

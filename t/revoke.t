@@ -30,6 +30,14 @@ my $n = $t->nginx(issuers => {
             pki_api demo; pki_api_tokens $t->{dir}/tokens;
             satisfy any; allow 127.0.0.1; deny all;
         }
+        location /if/ {
+            pki_api demo; pki_api_tokens $t->{dir}/tokens;
+            if (\$request_method = PATCH) { add_header X-Patched 1; }
+        }
+        location /limited/ {
+            pki_api demo; pki_api_tokens $t->{dir}/tokens;
+            limit_except GET { deny all; }
+        }
 END
 
 ok($n->ready, 'ready');
@@ -230,6 +238,30 @@ like($r->{body}, qr/Alice.Admin/, 'by whom');
 is($n->api('GET', 'certificates/0F0F', token => $read)->{status}, 404,
    'nothing is known');
 is($n->api('GET', "certificates/$serial")->{status}, 401, 'not for everybody');
+
+
+# "if" and "limit_except" have a configuration of their own, and still ask
+
+for my $uri ("/if/manage/revoke/$serial") {
+    my $auth = { Authorization => "Bearer $manage" };
+
+    is($n->http('PATCH', $uri, body => '{"revocationReason":1}')->{status},
+       401, 'nobody, under "if"');
+    $r = $n->http('PATCH', $uri, headers => $auth,
+                  body => '{"revocationReason":1}');
+    is($r->{status}, 200, 'a token, under "if"');
+    is($r->{headers}{'x-patched'}, 1, 'where "if" was true');
+}
+
+is($n->http('GET', "/limited/manage/certificates/$serial")->{status}, 401,
+   'nobody, beside "limit_except"');
+is($n->http('PATCH', "/limited/manage/revoke/$serial",
+            headers => { Authorization => "Bearer $manage" },
+            body => '{"revocationReason":1}')->{status},
+   403, 'what "limit_except" denies is denied');
+is($n->http('PATCH', "/limited/manage/revoke/$serial",
+            body => '{"revocationReason":1}')->{status},
+   401, 'and to nobody as well');
 
 
 # calls that there are not
