@@ -10,12 +10,10 @@
 
 #include "ngx_http_pki_module.h"
 
-#include <ngx_sha1.h>
-
 
 /* a cached answer carries its ready-made ETag and Expires */
 
-#define NGX_HTTP_PKI_ETAG_LEN     (2 + 2 * 20)
+#define NGX_HTTP_PKI_ETAG_LEN     (2 + 16 + 8)
 #define NGX_HTTP_PKI_EXPIRES_LEN  (sizeof("Mon, 28 Sep 1970 06:00:00 GMT") - 1)
 
 /* an escaped octet of base64 is three characters, 3 octets are 4 of them */
@@ -578,7 +576,12 @@ ngx_http_pki_ocsp_finish(ngx_http_request_t *r, ngx_http_pki_ocsp_t *o)
         return ngx_http_pki_ocsp_error(r, PKI_OCSP_INTERNAL_ERROR);
     }
 
-    if (rc != NGX_OK || ngx_http_pki_ocsp_headers(r, &answer) != NGX_OK) {
+    ngx_str_null(&answer.headers);
+
+    if (rc != NGX_OK
+        || (o->request.nonce.len == 0
+            && ngx_http_pki_ocsp_headers(r, &answer) != NGX_OK))
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -651,15 +654,16 @@ ngx_http_pki_ocsp_sign(ngx_http_request_t *r, ngx_http_pki_ocsp_t *o,
 }
 
 
-/* what every hit would have to make again: 42 octets ETag, 29 Expires */
+/*
+ * What every hit would have to make again: ETag, then Expires.  Two answers
+ * to one URL are told apart by their second and a hash; nobody gains from
+ * making them clash.
+ */
 
 static ngx_int_t
 ngx_http_pki_ocsp_headers(ngx_http_request_t *r, ngx_http_pki_answer_t *answer)
 {
-    u_char      *p, hash[20];
-    ngx_sha1_t   sha1;
-
-    ngx_str_null(&answer->headers);
+    u_char  *p;
 
     p = ngx_pnalloc(r->pool, NGX_HTTP_PKI_ETAG_LEN + NGX_HTTP_PKI_EXPIRES_LEN);
     if (p == NULL) {
@@ -669,13 +673,8 @@ ngx_http_pki_ocsp_headers(ngx_http_request_t *r, ngx_http_pki_answer_t *answer)
     answer->headers.data = p;
     answer->headers.len = NGX_HTTP_PKI_ETAG_LEN + NGX_HTTP_PKI_EXPIRES_LEN;
 
-    ngx_sha1_init(&sha1);
-    ngx_sha1_update(&sha1, answer->der.data, answer->der.len);
-    ngx_sha1_final(hash, &sha1);
-
-    *p++ = '"';
-    p = ngx_hex_dump(p, hash, 20);
-    *p++ = '"';
+    p = ngx_sprintf(p, "\"%016xL%08xD\"", (int64_t) answer->verdict.this_update,
+                    ngx_murmur_hash2(answer->der.data, answer->der.len));
 
     (void) ngx_http_time(p, answer->verdict.next_update);
 

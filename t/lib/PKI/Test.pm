@@ -321,13 +321,19 @@ sub redis {
     $r->{port} = free_port() if $o{port} && !$r->{port};
     make_path($r->{dir});
 
+    # not by an option: Redis enters "dir" while it reads the file
+    my $conf = slurp("$top/conf/redis.conf");
+
+    $conf =~ s/^dir .*/dir $r->{dir}/m;
+    spew("$t->{dir}/$name.conf", $conf);
+
     $r->{pid} = fork // die "fork: $!\n";
 
     if (!$r->{pid}) {
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', "$t->{dir}/$name.log";
         open STDERR, '>&', \*STDOUT;
-        exec('redis-server', "$top/conf/redis.conf", '--dir', $r->{dir},
+        exec('redis-server', "$t->{dir}/$name.conf",
              '--unixsocket', $r->{socket},
              $r->{port} ? ('--port', $r->{port}) : (),
              @{ $r->{args} || [] })
