@@ -570,8 +570,16 @@ ngx_http_pki_cache_put(ngx_http_pki_zone_t *zone,
     blob->verdict = answer->verdict;
 
     p = (u_char *) blob + sizeof(ngx_http_pki_blob_t);
-    p = ngx_cpymem(p, answer->headers.data, answer->headers.len);
-    ngx_memcpy(p, answer->der.data, answer->der.len);
+
+    /* a verdict alone has neither, and then no octets to copy from */
+
+    if (answer->headers.len) {
+        p = ngx_cpymem(p, answer->headers.data, answer->headers.len);
+    }
+
+    if (answer->der.len) {
+        ngx_memcpy(p, answer->der.data, answer->der.len);
+    }
 
     if (ngx_http_pki_cache_link(sh, blob) != NGX_OK) {
         goto failed;

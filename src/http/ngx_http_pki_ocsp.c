@@ -702,8 +702,8 @@ ngx_http_pki_ocsp_keep(ngx_http_pki_ocsp_t *o, ngx_http_pki_answer_t *answer)
     kept = *answer;
 
     if (!o->plain) {
-        kept.headers.len = 0;
-        kept.der.len = 0;
+        ngx_str_null(&kept.headers);
+        ngx_str_null(&kept.der);
     }
 
     ngx_http_pki_cache_put(&o->mcf->zone, &o->key, &o->ticket, &kept);
