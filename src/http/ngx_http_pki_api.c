@@ -322,7 +322,8 @@ ngx_http_pki_api_found(ngx_http_request_t *r, ngx_uint_t n, const void *reply)
     a = ctx->data;
 
     if (told == NULL || told->found->result != PKI_STORE_DONE) {
-        ngx_http_pki_finalize(r, ngx_http_pki_api_unavailable(r));
+        rc = ngx_http_pki_api_unavailable(r, "The store does not answer.");
+        ngx_http_pki_finalize(r, rc);
         return;
     }
 
@@ -409,7 +410,7 @@ ngx_http_pki_api_rank(ngx_http_pki_candidate_t *c)
 /* replies */
 
 ngx_int_t
-ngx_http_pki_api_unavailable(ngx_http_request_t *r)
+ngx_http_pki_api_unavailable(ngx_http_request_t *r, const char *message)
 {
     static ngx_str_t  name = ngx_string("Retry-After");
     static ngx_str_t  value = ngx_string("5");
@@ -419,9 +420,7 @@ ngx_http_pki_api_unavailable(ngx_http_request_t *r)
     }
 
     return ngx_http_pki_api_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                  NGX_HTTP_SERVICE_UNAVAILABLE,
-                                  "The store does not answer.  It is not "
-                                  "known whether anything was changed.");
+                                  NGX_HTTP_SERVICE_UNAVAILABLE, message);
 }
 
 

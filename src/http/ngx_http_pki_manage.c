@@ -406,7 +406,9 @@ ngx_http_pki_manage_done(ngx_http_request_t *r, ngx_uint_t n, const void *reply)
     ctx = ngx_http_get_module_ctx(r, ngx_http_pki_module);
 
     if (change == NULL || change->result == PKI_STORE_FAILED) {
-        rc = ngx_http_pki_api_unavailable(r);
+        rc = ngx_http_pki_api_unavailable(r, "The store does not answer. "
+                                          "It is not known whether the "
+                                          "change was made.");
 
     } else {
         rc = ngx_http_pki_manage_reply(r, ctx->data, change);

@@ -656,7 +656,8 @@ ngx_int_t ngx_http_pki_api_send(ngx_http_request_t *r, ngx_uint_t status,
     pki_json_writer_t *w);
 ngx_int_t ngx_http_pki_api_error(ngx_http_request_t *r, ngx_uint_t status,
     ngx_int_t code, const char *message);
-ngx_int_t ngx_http_pki_api_unavailable(ngx_http_request_t *r);
+ngx_int_t ngx_http_pki_api_unavailable(ngx_http_request_t *r,
+    const char *message);
 
 
 /* ngx_http_pki_manage.c: inspect, revoke, hold, release */

@@ -326,11 +326,13 @@ pki_admin_token(const pki_admin_line_t *line)
     name = line->args[0];
     role = line->args[1];
 
-    if (!pki_name_valid(name, strlen(name))
-        || !pki_name_valid(role, strlen(role)))
-    {
-        return pki_admin_fail(PKI_ADMIN_USAGE, "NAME and ROLE are 1 to %d of"
+    if (!pki_name_valid(name, strlen(name))) {
+        return pki_admin_fail(PKI_ADMIN_USAGE, "NAME is 1 to %d of"
                               " A-Z a-z 0-9 . _ -", PKI_NAME_MAX);
+    }
+
+    if (strcmp(role, "read") != 0 && strcmp(role, "manage") != 0) {
+        return pki_admin_fail(PKI_ADMIN_USAGE, "ROLE is read or manage");
     }
 
     rc = pki_admin_random(random, sizeof(random));

@@ -64,6 +64,7 @@ static void pki_admin_store_changed(void *data, pki_store_result_t result,
 static void pki_admin_store_done(void *data, pki_store_result_t result,
     long long n, const char *error);
 static int pki_admin_store_reason(const char *text, pki_reason_t *reason);
+static void pki_admin_store_states(unsigned state);
 static int pki_admin_store_state(const char *text, unsigned *state);
 static const char *pki_admin_store_user(char *buf, size_t size);
 static void pki_admin_store_time(const char *name, time_t t);
@@ -536,7 +537,7 @@ pki_admin_store_found(void *data, const pki_store_found_t *found)
         printf("object: %s in %s\n", object->id, object->directory);
 
         if (object->found) {
-            printf("state: 0x%02X\n", object->state);
+            pki_admin_store_states(object->state);
             pki_admin_store_time("since", object->since);
         }
 
@@ -544,6 +545,28 @@ pki_admin_store_found(void *data, const pki_store_found_t *found)
             pki_admin_store_time("synced", object->synced_at);
         }
     }
+}
+
+
+static void
+pki_admin_store_states(unsigned state)
+{
+    size_t       i;
+    const char  *separator;
+
+    printf("state:");
+    separator = " ";
+
+    for (i = 0; i < PKI_ADMIN_STORE_STATES; i++) {
+        if (state == pki_admin_states[i].state
+            || (state & pki_admin_states[i].state))
+        {
+            printf("%s%s", separator, pki_admin_states[i].name);
+            separator = ",";
+        }
+    }
+
+    printf("\n");
 }
 
 

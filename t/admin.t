@@ -1,0 +1,122 @@
+# pki-admin: what it makes, records, changes and shows, and what it refuses.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use PKI::Test;
+
+my $t = PKI::Test->new;
+my $ca = $t->ca('ca');
+my %cert = map { $_ => $t->cert($ca, $_) } qw(one two);
+my $guid = '26c3cae8-fe60-43d7-bf16-a3df18ac25dc';
+
+$t->redis;
+
+my @redis = ('--redis', "unix:$t->{redis}{redis}{socket}");
+my @issuer = (@redis, '--issuer', 'demo');
+
+sub admin { return run($t->{admin}, @_) }
+
+sub shows {
+    my ($name, $want, @args) = @_;
+    my ($rc, $text) = admin(@args);
+
+    is($rc, 0, $name) or diag($text);
+    like($text, $want, "$name: what it prints");
+    return $text;
+}
+
+sub refuses {
+    my ($name, $code, @args) = @_;
+    my ($rc, $text) = admin(@args);
+
+    is($rc, $code, "$name: exit code $code") or diag($text);
+    like($text, qr/\S/, "$name: with a sentence");
+}
+
+
+# serial numbers
+
+my $plain = shows('a plain serial', qr/^40[0-9A-F]{38}$/, 'serial', 'make',
+                  '--kind', 'Device', '--guid', $guid);
+chomp $plain;
+
+shows('is opened', qr/Device.*\Q$guid\E/s, 'serial', 'show', $plain);
+shows('SCEPman\'s own', qr/\Q$guid\E/, 'serial', 'show',
+      '400C193BE8CAC32660FED743BF16A3DF18AC25DC');
+shows('a user on a computer', qr/^7C/, 'serial', 'make', '--kind',
+      'JamfUserWithComputer', '--id', 4, '--user', 7);
+
+spew("$t->{dir}/keys", '3 ' . '5a' x 32 . "\n");
+
+my $sealed = shows('a sealed serial', qr/^13[0-9A-F]{38}$/, 'serial', 'make',
+                   '--kind', 'Device', '--guid', $guid, '--key-file',
+                   "$t->{dir}/keys");
+chomp $sealed;
+
+shows('opens with its key', qr/\Q$guid\E/, 'serial', 'show', $sealed,
+      '--key-file', "$t->{dir}/keys");
+unlike((admin('serial', 'show', $sealed))[1], qr/\Q$guid\E/,
+       'and not without');
+
+
+# records and revocations
+
+my $one = serial_of($cert{one});
+
+shows('records', qr/2/, 'record', @issuer, '--source', 'API', '--requester',
+      'somebody', values %cert);
+shows('finds', qr/somebody/, 'find', @issuer, $one);
+shows('holds', qr/./s, 'revoke', @issuer, '--reason', 6, $one);
+shows('which is found', qr/hold/i, 'find', @issuer, $one);
+shows('releases', qr/./s, 'release', @issuer, $one);
+refuses('nothing to release', 1, 'release', @issuer, $one);
+shows('revokes', qr/./s, 'revoke', @issuer, '--reason', 1, $one);
+refuses('for another reason', 1, 'revoke', @issuer, '--reason', 4, $one);
+refuses('releasing what is final', 1, 'release', @issuer, $one);
+refuses('a serial without a record', 1, 'revoke', @issuer, '0BAD');
+shows('unless told so', qr/./s, 'revoke', @issuer, '--unrecorded', '0BAD');
+
+my $audit = $t->redis_cli('xrange', 'pki:{demo}:audit', '-', '+');
+
+is(() = ($audit =~ /^who$/mg), 4, 'each change is in the audit stream');
+
+
+# objects
+
+shows('an object', qr/./s, 'object', @redis, '--directory', 'corp', '--id',
+      "device/$guid", '--state', 'disabled,risky');
+shows('is found', qr/disabled/, 'find', @issuer, '--directory', 'corp',
+      $plain);
+
+
+# tokens
+
+my ($rc, $token) = admin('token', '--file', "$t->{dir}/tokens.new", 'eve',
+                         'read');
+
+chomp $token;
+is($rc, 0, 'a token');
+cmp_ok(length $token, '>=', 32, 'long enough');
+like(slurp("$t->{dir}/tokens.new"), qr/^[0-9a-f]{64} read eve$/m,
+     'its hash, role and name');
+unlike(slurp("$t->{dir}/tokens.new"), qr/\Q$token\E/, 'and not itself');
+is((stat "$t->{dir}/tokens.new")[2] & 077, 0, 'for the owner only');
+
+
+# mistakes
+
+refuses('no command', 2);
+refuses('an unknown one', 2, 'nonsense');
+refuses('an unknown kind', 2, 'serial', 'make', '--kind', 'Nothing');
+refuses('a bad GUID', 2, 'serial', 'make', '--kind', 'Device', '--guid', 'x');
+refuses('a bad serial', 2, 'find', @issuer, 'xyz');
+refuses('a bad reason', 2, 'revoke', @issuer, '--reason', 7, $one);
+refuses('a bad role', 2, 'token', 'eve', 'emperor');
+refuses('no file', 3, 'record', @issuer, "$t->{dir}/none.pem");
+refuses('no Redis', 3, 'find', '--redis', "unix:$t->{dir}/none.sock",
+        '--issuer', 'demo', $one);
+is((admin('--help'))[0], 0, '--help');
+
+$t->done;
