@@ -169,6 +169,46 @@ is(status_of('good'), 'good', 'slow is not gone');
 waitpid $pid, 0;
 
 
+# those who ask the same at the same time wait for one question
+
+{
+    my $q = $t->nginx;
+
+    ok($q->ready, 'ready');
+    my $finds = sub {
+        $t->redis_cli('info', 'commandstats')
+            =~ /^cmdstat_hget:calls=(\d+)/m ? $1 : 0;
+    };
+    my $before = $finds->();
+
+    $t->redis_signal('STOP');
+
+    my $serial = sprintf '0A%018X', ++$made;
+    my $der = ocsp_request([ certid($ca, $serial) ]);
+    my @c = map { http_connect($q->{port}) } 1 .. 8;
+
+    http_send($_, "POST /ocsp HTTP/1.1\r\nHost: x\r\nContent-Length: "
+                  . length($der) . "\r\n\r\n$der") for @c;
+    sleep 0.3;
+    $t->redis_signal('CONT');
+
+    for (@c) {
+        my $a = eval { ocsp_read(http_read($_, 'POST')->{body}) } || {};
+
+        is($a->{cert} || $a->{status} || 'nothing', 'good', 'answered');
+        close $_;
+    }
+
+    is($finds->() - $before, 1, 'by one question');
+
+    my $status = $q->status;
+
+    is($status->{cache}{joined}, 7, 'which seven have joined');
+    is($status->{signing}{signatures}, 1, 'and one signature');
+    $q->stop;
+}
+
+
 # a graceful end with a question under way
 
 {

@@ -22,7 +22,9 @@ $t->record('second', $elsewhere);
 my $n = $t->nginx(issuers => {
     demo => "certificate $ca; key $t->{dir}/ca.key;",
     second => "certificate $second; key $t->{dir}/second.key;",
-}, issuer => 'responder auto valid=30d;', server => <<"END");
+}, issuer => 'responder auto valid=30d;',
+   http => 'limit_req_zone $binary_remote_addr zone=slow:1m rate=1r/m;',
+   server => <<"END");
         location /closed/ {
             pki_api demo; pki_api_tokens $t->{dir}/tokens; deny all;
         }
@@ -33,6 +35,10 @@ my $n = $t->nginx(issuers => {
         location /if/ {
             pki_api demo; pki_api_tokens $t->{dir}/tokens;
             if (\$request_method = PATCH) { add_header X-Patched 1; }
+        }
+        location /slow/ {
+            pki_api demo; pki_api_tokens $t->{dir}/tokens;
+            limit_req zone=slow;
         }
         location /limited/ {
             pki_api demo; pki_api_tokens $t->{dir}/tokens;
@@ -238,6 +244,14 @@ like($r->{body}, qr/Alice.Admin/, 'by whom');
 is($n->api('GET', 'certificates/0F0F', token => $read)->{status}, 404,
    'nothing is known');
 is($n->api('GET', "certificates/$serial")->{status}, 401, 'not for everybody');
+
+
+# limit_req joins in
+
+is(join(' ', map { $n->http('GET', "/slow/manage/certificates/$serial",
+                            headers => { Authorization => "Bearer $read" })
+                     ->{status} } 1, 2),
+   '200 503', 'limit_req');
 
 
 # "if" and "limit_except" have a configuration of their own, and still ask

@@ -19,7 +19,7 @@
 /* an escaped octet of base64 is three characters, 3 octets are 4 of them */
 #define NGX_HTTP_PKI_GET_FACTOR   4
 
-/* a question may be overtaken by a revocation; more often than that, later */
+/* a certificate's question may be overtaken by news that often, on average */
 #define NGX_HTTP_PKI_RETRIES      3
 
 
@@ -476,7 +476,7 @@ ngx_http_pki_ocsp_found(ngx_http_request_t *r, ngx_uint_t n,
 
     if (!ngx_http_pki_ticket_valid(&o->mcf->zone, told->ticket)) {
 
-        if (o->retries++ == NGX_HTTP_PKI_RETRIES) {
+        if (o->retries++ == NGX_HTTP_PKI_RETRIES * o->request.ncerts) {
             rc = ngx_http_pki_ocsp_error(r, PKI_OCSP_TRY_LATER);
             ngx_http_pki_finalize(r, rc);
             return;
