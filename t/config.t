@@ -134,17 +134,30 @@ fine('an issuer before its store', blocks =>
      "pki_issuer demo { store s; certificate $ca; key $dir/ca.key; }"
      . "pki_store s { address 127.0.0.1; }");
 fine('everything', http => 'pki_zone 2m; pki_news_timeout 3s;'
-     . 'pki_stale_answers off;', in_store => 'database 3; user u;'
+     . 'pki_stale_answers off; pki_directory h push { max_age 1h last; }'
+     . 'pki_directory a entra { url https://graph.microsoft.us; tenant t;'
+     . 'token_url https://login.microsoftonline.us/t/oauth2/v2.0/token;'
+     . 'scope https://graph.microsoft.us/.default; client c;'
+     . "client_secret_file $dir/secret; poll on; plain_http off;"
+     . "ca_file $ca; proxy http://127.0.0.1:3128; connect_timeout 3s;"
+     . 'request_timeout 30s; stall_timeout 5s; max_size 8m; interval 20s;'
+     . 'full 12h; backoff 1m; confirm 2m; settle 30s; page 500; lookups 5;'
+     . 'lookup_timeout 1s; restore on; compliance on grace=30m;'
+     . 'risk medium high; resources devices users; max_age 2h later;'
+     . "guard 20% min=5 rounds=2; hook_url https://pki.example/hook;"
+     . "hook_secret_file $dir/secret; }", in_store => 'database 3; user u;'
      . "secret_file $dir/secret; timeout 500ms; tls on; tls_name localhost;"
      . "tls_ca_file $ca;", in_issuer => 'responder auto key=rsa2048 valid=12h '
      . "backdate=1h; serial sealed; serial_key $dir/serial.keys;"
      . 'validity good 1m hold 2m revoked 1d; store main; unknown serial;'
-     . 'extended_revoke on; archive_cutoff 1y; directory a entra;'
-     . 'directory i intune max_age=1h; directory j jamf;',
+     . 'extended_revoke on; archive_cutoff 1y; directory a; directory h;'
+     . 'devices all; reason deleted keyCompromise retired superseded '
+     . 'endpoint aaCompromise;',
      location => 'pki_ocsp_max_certs 3; pki_ocsp_max_size 4k;',
      server => "pki_api_tokens $dir/tokens; location /api/ { pki_api demo; }"
      . 'location /s { pki_status; } location /p { pki_status prometheus; }'
-     . 'location /probe { pki_status probe; }');
+     . 'location /probe { pki_status probe; }'
+     . 'location /hook { pki_hook a; }');
 
 
 # http
@@ -209,9 +222,10 @@ refused("pki_issuer: $_->[0]", $_->[1], in_issuer => "$_->[0];")
         ['validity good', 'good'], ['store none', 'none'],
         ['unknown good', 'good'], ['extended_revoke so', 'extended_revoke'],
         ['archive_cutoff old', 'archive_cutoff'],
-        ['directory a', 'directory'], ['directory a ldap', 'ldap'],
-        ['directory a entra max_age=x', 'max_age=x'],
-        ['directory a entra; directory a jamf', 'a'],
+        ['directory none', 'none'], ['directory a entra', 'directory'],
+        ['directory a; directory a', 'a'], ['devices some', 'some'],
+        ['reason deleted certificateHold', 'certificateHold'],
+        ['reason lost superseded', 'lost'], ['reason deleted', 'reason'],
         ['address 127.0.0.1', 'address'], ['nonsense 1', 'nonsense'];
 
 refused("pki_issuer: $_->[0]", $_->[1], issuer => "$_->[0];")
@@ -225,6 +239,78 @@ refused("pki_issuer: $_->[0]", $_->[1], issuer => "$_->[0];")
         ["certificate $ca; key engine:none:x", 'engine:none:x'],
         ["certificate $ca; key engine:", 'engine:'],
         ["certificate $ca; key store:file:$dir/none", "$dir/none"];
+
+# pki_directory
+
+my $login = "tenant t; client c; client_secret_file $dir/secret;";
+
+sub directory {
+    my ($name, $quoted, $text, $dialect) = @_;
+
+    refused("pki_directory: $name", $quoted, in_issuer => 'directory d;',
+            http => 'pki_directory d ' . ($dialect // 'entra')
+                    . " { $text }");
+}
+
+directory($_->[0], $_->[1], "$login $_->[0];")
+    for ['url http://graph.microsoft.com', 'url'],
+        ['url https://user@graph.microsoft.com', 'url'],
+        ['token_url http://login.example/', 'token_url'],
+        ['tenant u', 'tenant'], ['client d', 'client'],
+        ['scope a; scope b', 'scope'], ['account a; account b', 'account'],
+        ['ca_scope a; ca_scope b', 'ca_scope'],
+        ["client_secret_file $dir/secret", 'client_secret_file'],
+        ["hook_secret_file $dir/none", "$dir/none"],
+        ["client_certificate $dir/none", "$dir/none"],
+        ["client_key $dir/none", "$dir/none"],
+        ["client_certificate $ca", 'client_key'],
+        ["client_key $key", 'client_certificate'],
+        ["client_certificate $ca; client_key $key", 'client_key'],
+        ['poll maybe', 'poll'], ['plain_http so', 'plain_http'],
+        ['ca_file a; ca_file b', 'ca_file'],
+        ['proxy a; proxy b', 'proxy'], ['connect_timeout 0', 'connect_timeout'],
+        ['request_timeout x', 'request_timeout'],
+        ['stall_timeout 0', 'stall_timeout'], ['max_size x', 'max_size'],
+        ['interval 0', 'interval'], ['full x', 'full'],
+        ['backoff 0', 'backoff'], ['confirm x', 'confirm'],
+        ['settle x', 'settle'], ['page many', 'page'],
+        ['lookups none', 'lookups'], ['lookup_timeout x', 'lookup_timeout'],
+        ['restore maybe', 'restore'], ['wipe maybe', 'wipe'],
+        ['compliance maybe', 'maybe'], ['compliance on grace=x', 'grace=x'],
+        ['risk extreme', 'extreme'], ['risk off high', 'off'],
+        ['unmanaged x', 'unmanaged'], ['silent x', 'silent'],
+        ['endpoint_list x', 'endpoint_list'],
+        ['revocations x', 'revocations'],
+        ['external_id a; external_id b', 'external_id'],
+        ['resources groups', 'groups'], ['hook_url a; hook_url b', 'hook_url'],
+        ['max_age x', 'max_age'], ['max_age 1h never', 'never'],
+        ['guard 10', '10'], ['guard 101%', '101%'],
+        ['guard 10% min=x', 'min=x'], ['guard 10% most=1', 'most=1'],
+        ['directory d', 'directory'], ['nonsense 1', 'nonsense'];
+
+refused("pki_directory: page $_", qr/^value must be (between|equal)/,
+        in_issuer => 'directory d;',
+        http => "pki_directory d entra { $login page $_; }") for 0, 2001;
+
+directory('no tenant', 'tenant', "client c; client_secret_file $dir/secret;");
+directory('no client', 'client', "tenant t; client_secret_file $dir/secret;");
+directory('no secret', 'client_secret_file', 'tenant t; client c;');
+directory('jamf without url', 'url',
+          "client c; client_secret_file $dir/secret;", 'jamf');
+directory('scim without url', 'url', "client_secret_file $dir/secret;", 'scim');
+directory('another dialect', 'ldap', $login, 'ldap');
+
+refused('pki_directory "a b"', 'a b', http => 'pki_directory "a b" push { }');
+refused('two pki_directory of one name', 'd',
+        http => 'pki_directory d push { } pki_directory d push { }');
+refused('pki_directory without an issuer', 'pki_directory',
+        blocks => 'pki_directory d push { }');
+refused('pki_hook of nothing', 'none',
+        server => 'location /h { pki_hook none; }');
+refused('pki_hook without a secret', 'hook_secret_file',
+        http => 'pki_directory d push { }', in_issuer => 'directory d;',
+        server => 'location /h { pki_hook d; }');
+
 
 refused('two pki_issuer of one name', 'demo',
         http => "pki_issuer demo { certificate $other; key $dir/other.key; }");

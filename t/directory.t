@@ -23,8 +23,11 @@ my $token = $t->token('admin', 'manage');
 $t->redis;
 $t->record('demo', values %cert);
 
-my $n = $t->nginx(workers => 2, issuer => 'directory aad entra;'
-                                          . 'directory pro jamf;');
+# polled elsewhere: this story plays the poller
+
+my %directories = (aad => ['entra', 'poll off; max_age off;'],
+                   pro => ['jamf', 'poll off; max_age off;']);
+my $n = $t->nginx(workers => 2, directories => \%directories);
 
 ok($n->ready, 'ready');
 
@@ -113,8 +116,9 @@ becomes('jamf', 'revoked', 'one is deleted');
 
 # a directory that has not been heard of for too long
 
-my $strict = $t->nginx(issuer => 'directory aad entra max_age=2s;'
-                                 . 'validity good 2s;');
+my $strict = $t->nginx(issuer => 'validity good 2s;',
+                       directories => { aad => ['entra',
+                                                'poll off; max_age 2s;'] });
 
 ok($strict->ready, 'ready');
 told('aad', "device/$device", 'none');

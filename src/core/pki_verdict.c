@@ -20,8 +20,13 @@ typedef struct {
 
 
 static int pki_verdict_manual(const pki_facts_t *facts, pki_cause_t *cause);
-static int pki_verdict_object(const pki_object_fact_t *fact, time_t now,
-    pki_cause_t *cause);
+static int pki_verdict_elsewhere(const pki_facts_t *facts,
+    const pki_policy_t *policy, unsigned group, time_t now);
+static int pki_verdict_overdue(const pki_object_fact_t *fact, time_t now);
+static int pki_verdict_object(const pki_object_fact_t *fact, int elsewhere,
+    const pki_policy_t *policy, time_t now, pki_cause_t *cause);
+static pki_reason_t pki_verdict_reason(const pki_policy_t *policy,
+    size_t state);
 static void pki_verdict_weigh(pki_verdict_t *verdict,
     const pki_cause_t *cause);
 static void pki_verdict_unknown(pki_verdict_t *verdict,
@@ -30,7 +35,10 @@ static time_t pki_verdict_life(const pki_verdict_t *verdict,
     const pki_policy_t *policy);
 
 
-/* the first that an object is in is told: permanent ones stand first */
+/*
+ * The first that an object is in is told: permanent ones stand first, in
+ * the order of policy->reasons, and what is not known stands last.
+ */
 
 static const pki_verdict_state_t  pki_verdict_states[] = {
     { PKI_OBJECT_DELETED, PKI_REASON_CESSATION_OF_OPERATION, "deleted" },
@@ -38,11 +46,18 @@ static const pki_verdict_state_t  pki_verdict_states[] = {
     { PKI_OBJECT_ENDPOINT, PKI_REASON_PRIVILEGE_WITHDRAWN, "endpoint" },
     { PKI_OBJECT_DISABLED, PKI_REASON_CERTIFICATE_HOLD, "disabled" },
     { PKI_OBJECT_NONCOMPLIANT, PKI_REASON_CERTIFICATE_HOLD, "noncompliant" },
-    { PKI_OBJECT_RISKY, PKI_REASON_CERTIFICATE_HOLD, "risky" }
+    { PKI_OBJECT_RISKY, PKI_REASON_CERTIFICATE_HOLD, "risky" },
+    { PKI_OBJECT_REMOVED, PKI_REASON_CERTIFICATE_HOLD, "removed" },
+    { PKI_OBJECT_UNMANAGED, PKI_REASON_CERTIFICATE_HOLD, "unmanaged" },
+    { PKI_OBJECT_SILENT, PKI_REASON_CERTIFICATE_HOLD, "silent" },
+    { PKI_OBJECT_MISSING, PKI_REASON_NONE, "missing" },
+    { PKI_OBJECT_UNCLEAR, PKI_REASON_NONE, "unclear" }
 };
 
 #define PKI_VERDICT_STATES                                                    \
     (sizeof(pki_verdict_states) / sizeof(pki_verdict_states[0]))
+
+#define PKI_VERDICT_REASONS  (sizeof(((pki_policy_t *) NULL)->reasons))
 
 
 /* in the order of pki_outcome_t */
@@ -79,8 +94,10 @@ unsigned
 pki_verdict(pki_verdict_t *verdict, const pki_facts_t *facts,
     const pki_policy_t *policy, time_t now, pki_cause_t *causes)
 {
-    unsigned     i, n;
-    pki_cause_t  cause;
+    int                       elsewhere;
+    unsigned                  i, n;
+    pki_cause_t               cause;
+    const pki_object_fact_t  *fact;
 
     memset(verdict, 0, sizeof(pki_verdict_t));
     verdict->outcome = PKI_OUTCOME_GOOD;
@@ -103,7 +120,10 @@ pki_verdict(pki_verdict_t *verdict, const pki_facts_t *facts,
     for (i = 0; !facts->own && i < facts->nobjects && i < PKI_FACTS_OBJECTS;
          i++)
     {
-        if (!pki_verdict_object(&facts->objects[i], now, &cause)) {
+        fact = &facts->objects[i];
+        elsewhere = pki_verdict_elsewhere(facts, policy, fact->group, now);
+
+        if (!pki_verdict_object(fact, elsewhere, policy, now, &cause)) {
             continue;
         }
 
@@ -150,12 +170,54 @@ pki_verdict_manual(const pki_facts_t *facts, pki_cause_t *cause)
 }
 
 
+/* Is there a directory that has the object of this group, and is it enough? */
+
 static int
-pki_verdict_object(const pki_object_fact_t *fact, time_t now,
-    pki_cause_t *cause)
+pki_verdict_elsewhere(const pki_facts_t *facts, const pki_policy_t *policy,
+    unsigned group, time_t now)
 {
-    size_t    i;
-    unsigned  state;
+    unsigned                  i;
+    const pki_object_fact_t  *fact;
+
+    if (!policy->any || group == 0) {
+        return 0;
+    }
+
+    for (i = 0; i < facts->nobjects && i < PKI_FACTS_OBJECTS; i++) {
+        fact = &facts->objects[i];
+
+        if (fact->group == group && fact->found && fact->synced_at > 0
+            && !pki_verdict_overdue(fact, now)
+            && !(fact->state & (PKI_OBJECT_DELETED|PKI_OBJECT_MISSING)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+pki_verdict_overdue(const pki_object_fact_t *fact, time_t now)
+{
+    if (fact->max_age <= 0 || (fact->last && fact->found)) {
+        return 0;
+    }
+
+    return now - fact->synced_at > fact->max_age;
+}
+
+
+/* elsewhere: whether this directory still has the object does not matter */
+
+static int
+pki_verdict_object(const pki_object_fact_t *fact, int elsewhere,
+    const pki_policy_t *policy, time_t now, pki_cause_t *cause)
+{
+    size_t       i;
+    unsigned     state;
+    const char  *mute;
 
     cause->source = fact->directory;
     cause->object = fact->id;
@@ -164,30 +226,25 @@ pki_verdict_object(const pki_object_fact_t *fact, time_t now,
 
     state = fact->found ? fact->state : 0;
 
+    if (elsewhere) {
+        state &= ~(PKI_OBJECT_DELETED|PKI_OBJECT_MISSING);
+    }
+
+    mute = fact->synced_at <= 0 ? "never synced"
+           : pki_verdict_overdue(fact, now) ? "stale"
+           : !fact->found ? "not found" : NULL;
+
     /* a deletion stays true however many rounds are missed after it */
 
-    if (!(state & PKI_OBJECT_DELETED)) {
-
-        if (fact->synced_at <= 0) {
-            cause->what = "never synced";
-            return 1;
-        }
-
-        if (fact->max_age > 0 && now - fact->synced_at > fact->max_age) {
-            cause->what = "stale";
-            return 1;
-        }
-
-        if (!fact->found) {
-            cause->what = "not found";
-            return 1;
-        }
+    if (mute && !(state & PKI_OBJECT_DELETED)) {
+        cause->what = mute;
+        return !elsewhere;
     }
 
     for (i = 0; i < PKI_VERDICT_STATES; i++) {
         if (state & pki_verdict_states[i].bit) {
             cause->what = pki_verdict_states[i].what;
-            cause->reason = pki_verdict_states[i].reason;
+            cause->reason = pki_verdict_reason(policy, i);
             cause->since = fact->since;
             return 1;
         }
@@ -199,6 +256,25 @@ pki_verdict_object(const pki_object_fact_t *fact, time_t now,
     }
 
     return 0;
+}
+
+
+/* a policy's number that is no reason to revoke for leaves the default */
+
+static pki_reason_t
+pki_verdict_reason(const pki_policy_t *policy, size_t state)
+{
+    int  reason;
+
+    reason = state < PKI_VERDICT_REASONS ? policy->reasons[state] : 0;
+
+    if (reason == 0 || reason == PKI_REASON_REMOVE_FROM_CRL
+        || !pki_reason_valid(reason))
+    {
+        return pki_verdict_states[state].reason;
+    }
+
+    return reason;
 }
 
 
@@ -304,4 +380,19 @@ const char *
 pki_outcome_name(pki_outcome_t outcome)
 {
     return pki_verdict_outcomes[outcome];
+}
+
+
+const char *
+pki_object_state_name(unsigned bit)
+{
+    size_t  i;
+
+    for (i = 0; i < PKI_VERDICT_STATES; i++) {
+        if (pki_verdict_states[i].bit == bit) {
+            return pki_verdict_states[i].what;
+        }
+    }
+
+    return NULL;
 }

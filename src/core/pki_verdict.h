@@ -21,12 +21,30 @@
 #define PKI_FACTS_OBJECTS   8       /* two objects in up to four directories */
 #define PKI_VERDICT_CAUSES  (PKI_FACTS_OBJECTS + 1)
 
-#define PKI_OBJECT_DELETED       0x01
-#define PKI_OBJECT_RETIRED       0x02   /* wipe or retire is under way */
-#define PKI_OBJECT_ENDPOINT      0x04   /* revoked on the endpoint list */
-#define PKI_OBJECT_DISABLED      0x08
-#define PKI_OBJECT_NONCOMPLIANT  0x10
-#define PKI_OBJECT_RISKY         0x20
+/* for good */
+
+#define PKI_OBJECT_DELETED       0x001
+#define PKI_OBJECT_RETIRED       0x002  /* wipe or retire is under way */
+#define PKI_OBJECT_ENDPOINT      0x004  /* revoked on the endpoint list */
+
+/* on hold */
+
+#define PKI_OBJECT_DISABLED      0x008
+#define PKI_OBJECT_NONCOMPLIANT  0x010
+#define PKI_OBJECT_RISKY         0x020
+#define PKI_OBJECT_REMOVED       0x040  /* deleted, but can be restored */
+#define PKI_OBJECT_UNMANAGED     0x080
+#define PKI_OBJECT_SILENT        0x100  /* not seen for too long */
+
+/* not known now */
+
+#define PKI_OBJECT_MISSING       0x200  /* not there, not yet confirmed */
+#define PKI_OBJECT_UNCLEAR       0x400  /* the directory does not say */
+
+#define PKI_OBJECT_PERMANENT     0x007
+#define PKI_OBJECT_HOLD          0x1F8
+#define PKI_OBJECT_BAD           (PKI_OBJECT_PERMANENT|PKI_OBJECT_HOLD)
+#define PKI_OBJECT_STATES        0x7FF
 
 
 /* CRLReason, RFC 5280, 5.3.1 */
@@ -63,6 +81,10 @@ typedef struct {
     time_t            since;        /* of that state */
     time_t            synced_at;    /* the last completed round; 0: never */
     time_t            max_age;      /* facts count that long; 0: for ever */
+    unsigned          last:1;       /* when older: the last facts count, if
+                                       there are any; else tryLater */
+    unsigned          group;        /* facts of one group, not 0, are of one
+                                       object, in several directories */
 } pki_object_fact_t;
 
 
@@ -83,6 +105,10 @@ typedef struct {
     time_t            revoked;
     unsigned          by_serial:1;  /* a bound serial needs no record */
     unsigned          extended_revoke:1;    /* RFC 6960, 4.4.8 */
+    unsigned          any:1;        /* of a group, one directory that has the
+                                       object is enough */
+    unsigned char     reasons[3];   /* of DELETED, RETIRED, ENDPOINT; 0: the
+                                       default of each */
 } pki_policy_t;
 
 
@@ -126,6 +152,10 @@ const char *pki_reason_name(pki_reason_t reason);
 
 /* "good", "hold", "revoked", "unknown", "tryLater"; a constant string. */
 const char *pki_outcome_name(pki_outcome_t outcome);
+
+/* "deleted", "disabled" ...: the name of one PKI_OBJECT_* bit; a constant
+   string, or NULL when there is no such state. */
+const char *pki_object_state_name(unsigned bit);
 
 
 #endif /* PKI_VERDICT_H */

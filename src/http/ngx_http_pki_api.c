@@ -2,10 +2,12 @@
 /*
  * The REST calls: from a path to the one that serves it, and back.
  *
- * A call is a row of the table: path, method, role, what to do.  The serial
- * number that ends the path is looked up under every issuer in scope, and
- * the call goes on (ngx_http_pki_manage.c) with the one that knows the
- * certificate.  All errors have one form.
+ * A call is a row of the table: path, method, role, what to do.  Calls about
+ * a certificate end their path in its serial number, which is looked up
+ * under every issuer in scope; they go on (ngx_http_pki_manage.c) with the
+ * one that knows the certificate.  Calls about directories
+ * (ngx_http_pki_object.c) take the rest of the path themselves.  All errors
+ * have one form.
  */
 
 #include "ngx_http_pki_module.h"
@@ -30,11 +32,13 @@ static ngx_http_pki_route_t  ngx_http_pki_routes[] = {
       NGX_HTTP_GET|NGX_HTTP_HEAD,
       NGX_HTTP_PKI_ROLE_READ,
       NULL,
+      NULL,
       ngx_http_pki_manage_inspect },
 
     { ngx_string("manage/revoke/"),
       NGX_HTTP_PATCH,
       NGX_HTTP_PKI_ROLE_MANAGE,
+      NULL,
       ngx_http_pki_manage_read,
       ngx_http_pki_manage_revoke },
 
@@ -42,9 +46,38 @@ static ngx_http_pki_route_t  ngx_http_pki_routes[] = {
       NGX_HTTP_DELETE,
       NGX_HTTP_PKI_ROLE_MANAGE,
       NULL,
+      NULL,
       ngx_http_pki_manage_release },
 
-    { ngx_null_string, 0, 0, NULL, NULL }
+    { ngx_string("directories/"),
+      NGX_HTTP_POST,
+      NGX_HTTP_PKI_ROLE_MANAGE,
+      ngx_http_pki_object_ask,
+      NULL,
+      NULL },
+
+    { ngx_string("directories"),
+      NGX_HTTP_GET|NGX_HTTP_HEAD,
+      NGX_HTTP_PKI_ROLE_READ,
+      ngx_http_pki_object_list,
+      NULL,
+      NULL },
+
+    { ngx_string("directory/"),
+      NGX_HTTP_GET|NGX_HTTP_HEAD,
+      NGX_HTTP_PKI_ROLE_READ,
+      ngx_http_pki_object_get,
+      NULL,
+      NULL },
+
+    { ngx_string("directory/"),
+      NGX_HTTP_PUT|NGX_HTTP_DELETE,
+      NGX_HTTP_PKI_ROLE_MANAGE,
+      ngx_http_pki_object_push,
+      NULL,
+      NULL },
+
+    { ngx_null_string, 0, 0, NULL, NULL, NULL }
 };
 
 
@@ -54,6 +87,8 @@ static struct {
 } ngx_http_pki_api_methods[] = {
     { NGX_HTTP_GET, ngx_string("GET") },
     { NGX_HTTP_HEAD, ngx_string("HEAD") },
+    { NGX_HTTP_POST, ngx_string("POST") },
+    { NGX_HTTP_PUT, ngx_string("PUT") },
     { NGX_HTTP_PATCH, ngx_string("PATCH") },
     { NGX_HTTP_DELETE, ngx_string("DELETE") },
     { 0, ngx_null_string }
@@ -156,6 +191,11 @@ ngx_http_pki_api_process(ngx_http_request_t *r)
                                       "The method is not allowed here.");
     }
 
+    if (a->route->call) {
+        a->rest = rest;
+        return a->route->call(r, a);
+    }
+
     if (pki_serial_from_text((char *) rest.data, rest.len, &a->serial)
         != PKI_OK)
     {
@@ -243,7 +283,7 @@ ngx_http_pki_api_route(ngx_http_request_t *r, ngx_str_t *rest,
 
     ngx_str_null(allow);
 
-    p = ngx_pnalloc(r->pool, sizeof("GET, HEAD, PATCH, DELETE, "));
+    p = ngx_pnalloc(r->pool, sizeof("GET, HEAD, POST, PUT, PATCH, DELETE, "));
 
     if (p == NULL || methods == 0) {
         return NULL;

@@ -7,12 +7,21 @@
  * A question takes off as a flight: later requests for the same certificate
  * wait for it as well, as long as nothing it depends on was forgotten since.
  * Its ticket is opened before the question is sent.
+ *
+ * A flight may land more than once: where a device has another id in another
+ * directory, and where an object is to be looked up live first.  The poller
+ * that does so tells by the news of the object, which voids the ticket.
  */
 
 #include "ngx_http_pki_module.h"
 
 
-/* on the heap until it lands; the transport's callback ends it */
+#define NGX_HTTP_PKI_LOOK        5      /* milliseconds between two looks at
+                                           the ticket; it costs no syscall */
+#define NGX_HTTP_PKI_LOOKUPS_MAX 512    /* flights that may wait like that */
+
+
+/* on the heap until it lands for good; the transport's callback ends it */
 
 typedef struct {
     ngx_rbtree_node_t          node;        /* key: hash of the serial */
@@ -21,6 +30,14 @@ typedef struct {
     ngx_http_pki_question_t    question;
     ngx_http_pki_ticket_t      ticket;
     ngx_queue_t                waits;
+    ngx_event_t                timer;       /* of a lookup */
+    ngx_msec_t                 until;       /* its end */
+    ngx_uint_t                 pending;     /* replies to wanting */
+    ngx_uint_t                 resolving;   /* a bit for each id that is being
+                                               translated */
+    unsigned                   resolved:1;  /* ids were translated */
+    unsigned                   wanted:1;    /* a lookup was asked for */
+    unsigned                   looking:1;   /* and is under way */
 } ngx_http_pki_flight_t;
 
 
@@ -30,10 +47,35 @@ static ngx_http_pki_flight_t *ngx_http_pki_flight_find(
 static ngx_http_pki_flight_t *ngx_http_pki_flight_create(
     ngx_http_pki_main_conf_t *mcf, ngx_http_pki_issuer_t *issuer,
     const pki_serial_t *serial, ngx_log_t *log);
+static void ngx_http_pki_flight_send(ngx_http_pki_flight_t *flight);
 static void ngx_http_pki_flight_landed(void *data,
     const pki_store_found_t *found);
+static void ngx_http_pki_flight_end(ngx_http_pki_flight_t *flight,
+    const pki_store_found_t *found);
+
+static ngx_int_t ngx_http_pki_translate(ngx_http_pki_flight_t *flight,
+    const pki_store_found_t *found);
+static void ngx_http_pki_translated(void *data, pki_store_result_t result,
+    const pki_state_item_t *items, size_t n, unsigned long long next,
+    const char *error);
+
+static ngx_uint_t ngx_http_pki_replace(ngx_http_pki_flight_t *flight);
+
+static ngx_int_t ngx_http_pki_lookup(ngx_http_pki_flight_t *flight,
+    const pki_store_found_t *found);
+static ngx_uint_t ngx_http_pki_lookup_facts(ngx_http_pki_flight_t *flight,
+    const pki_store_found_t *found);
+static ngx_uint_t ngx_http_pki_lookup_can(ngx_http_pki_directory_t *directory,
+    pki_object_class_t class);
+static void ngx_http_pki_lookup_wanted(void *data, pki_store_result_t result,
+    long long n, const char *error);
+static void ngx_http_pki_lookup_wait(ngx_http_pki_flight_t *flight);
+static void ngx_http_pki_lookup_handler(ngx_event_t *ev);
+
 static ngx_int_t ngx_http_pki_question(ngx_http_pki_issuer_t *issuer,
     const pki_serial_t *serial, ngx_http_pki_question_t *q);
+static void ngx_http_pki_question_add(ngx_http_pki_question_t *q,
+    ngx_http_pki_directory_t *directory, unsigned n);
 static void ngx_http_pki_question_ticket(ngx_http_pki_zone_t *zone,
     const ngx_http_pki_question_t *q, ngx_http_pki_ticket_t *ticket);
 
@@ -57,6 +99,12 @@ ngx_http_pki_ask(ngx_http_request_t *r, ngx_http_pki_issuer_t *issuer,
 
     if (flight) {
         ngx_queue_insert_tail(&flight->waits, &wait->flight);
+
+        if (flight->looking) {
+            ngx_http_pki_wait_longer(wait, flight->until - ngx_current_msec
+                                           + issuer->store->timeout);
+        }
+
         ngx_http_pki_count(&mcf->zone, NGX_HTTP_PKI_STAT_JOINED, 1);
         return NGX_DECLINED;
     }
@@ -70,9 +118,7 @@ ngx_http_pki_ask(ngx_http_request_t *r, ngx_http_pki_issuer_t *issuer,
 
     ngx_queue_insert_tail(&flight->waits, &wait->flight);
 
-    pki_store_find(ngx_http_pki_transport(mcf, issuer->store),
-                   &flight->question.store, ngx_http_pki_flight_landed,
-                   flight);
+    ngx_http_pki_flight_send(flight);
 
     return NGX_OK;
 }
@@ -127,7 +173,7 @@ ngx_http_pki_flight_create(ngx_http_pki_main_conf_t *mcf,
 {
     ngx_http_pki_flight_t  *flight;
 
-    flight = ngx_alloc(sizeof(ngx_http_pki_flight_t), log);
+    flight = ngx_calloc(sizeof(ngx_http_pki_flight_t), log);
     if (flight == NULL) {
         return NULL;
     }
@@ -144,8 +190,9 @@ ngx_http_pki_flight_create(ngx_http_pki_main_conf_t *mcf,
     flight->issuer = issuer;
     flight->node.key = ngx_murmur_hash2((u_char *) serial->data, serial->len);
 
-    ngx_http_pki_question_ticket(&mcf->zone, &flight->question,
-                                 &flight->ticket);
+    flight->timer.handler = ngx_http_pki_lookup_handler;
+    flight->timer.data = flight;
+    flight->timer.log = ngx_cycle->log;
 
     ngx_queue_init(&flight->waits);
     ngx_rbtree_insert(&mcf->worker->flights, &flight->node);
@@ -155,19 +202,48 @@ ngx_http_pki_flight_create(ngx_http_pki_main_conf_t *mcf,
 
 
 static void
+ngx_http_pki_flight_send(ngx_http_pki_flight_t *flight)
+{
+    ngx_http_pki_question_ticket(&flight->mcf->zone, &flight->question,
+                                 &flight->ticket);
+
+    pki_store_find(ngx_http_pki_transport(flight->mcf, flight->issuer->store),
+                   &flight->question.store, ngx_http_pki_flight_landed,
+                   flight);
+}
+
+
+static void
 ngx_http_pki_flight_landed(void *data, const pki_store_found_t *found)
 {
     ngx_http_pki_flight_t *flight = data;
 
-    ngx_queue_t          *q;
-    ngx_http_pki_told_t   told;
-
-    ngx_rbtree_delete(&flight->mcf->worker->flights, &flight->node);
-
     if (found->result != PKI_STORE_DONE) {
         ngx_http_pki_store_failed(flight->mcf, flight->issuer->store,
                                   found->error, ngx_cycle->log);
+
+    } else if (ngx_http_pki_translate(flight, found) == NGX_AGAIN
+               || ngx_http_pki_lookup(flight, found) == NGX_AGAIN)
+    {
+        return;
     }
+
+    ngx_http_pki_flight_end(flight, found);
+}
+
+
+static void
+ngx_http_pki_flight_end(ngx_http_pki_flight_t *flight,
+    const pki_store_found_t *found)
+{
+    ngx_queue_t          *q;
+    ngx_http_pki_told_t   told;
+
+    if (flight->looking) {
+        flight->mcf->worker->lookups--;
+    }
+
+    ngx_rbtree_delete(&flight->mcf->worker->flights, &flight->node);
 
     told.question = &flight->question;
     told.ticket = &flight->ticket;
@@ -185,6 +261,333 @@ ngx_http_pki_flight_landed(void *data, const pki_store_found_t *found)
 }
 
 
+void
+ngx_http_pki_ask_end(ngx_http_pki_worker_t *worker)
+{
+    ngx_rbtree_node_t      *node, *next;
+    pki_store_found_t       found;
+    ngx_http_pki_flight_t  *flight;
+
+    if (worker->lookups == 0) {
+        return;
+    }
+
+    ngx_memzero(&found, sizeof(pki_store_found_t));
+    found.result = PKI_STORE_FAILED;
+    found.error = "the worker ends";
+
+    node = ngx_rbtree_min(worker->flights.root, worker->flights.sentinel);
+
+    for ( /* void */ ; node; node = next) {
+        next = ngx_rbtree_next(&worker->flights, node);
+
+        flight = (ngx_http_pki_flight_t *) node;
+
+        if (flight->timer.timer_set) {
+            ngx_del_timer(&flight->timer);
+            ngx_http_pki_flight_end(flight, &found);
+        }
+    }
+}
+
+
+/*
+ * "devices all": a device that a directory does not know by the id in the
+ * certificate may be there under another one.  Once per flight; NGX_AGAIN:
+ * it will land again.
+ */
+
+static ngx_int_t
+ngx_http_pki_translate(ngx_http_pki_flight_t *flight,
+    const pki_store_found_t *found)
+{
+    char               *other;
+    unsigned            i, k;
+    pki_redis_t        *redis;
+    pki_store_query_t  *query;
+
+    if (flight->resolved || !flight->issuer->devices) {
+        return NGX_DECLINED;
+    }
+
+    flight->resolved = 1;
+
+    query = &flight->question.store;
+    redis = ngx_http_pki_transport(flight->mcf, flight->issuer->store);
+
+    /* replies come later, so that none ends the flight in this loop */
+
+    for (i = 0; i < query->nobjects; i++) {
+
+        if (query->objects[i].group == 0 || found->facts.objects[i].found) {
+            continue;
+        }
+
+        other = flight->question.others[i];
+
+        for (k = 0; k < query->nobjects; k++) {
+            if (query->objects[k].group == query->objects[i].group
+                && found->aliases[k][0] != '\0')
+            {
+                ngx_memcpy(other, found->aliases[k], PKI_OBJECT_ID_SIZE);
+                break;
+            }
+        }
+
+        if (other[0] == '\0') {
+            flight->resolving |= 1 << i;
+            pki_state_resolve(redis, query->objects[i].directory,
+                              ngx_strchr(query->objects[i].id, '/') + 1,
+                              ngx_http_pki_translated, flight);
+        }
+    }
+
+    if (flight->resolving) {
+        return NGX_AGAIN;
+    }
+
+    if (ngx_http_pki_replace(flight)) {
+        ngx_http_pki_flight_send(flight);
+        return NGX_AGAIN;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* replies come in the order of the questions: the lowest bit is the next */
+
+static void
+ngx_http_pki_translated(void *data, pki_store_result_t result,
+    const pki_state_item_t *items, size_t n, unsigned long long next,
+    const char *error)
+{
+    ngx_http_pki_flight_t *flight = data;
+
+    unsigned  i;
+
+    for (i = 0; !(flight->resolving & (1 << i)); i++) { /* void */ }
+
+    flight->resolving &= ~((ngx_uint_t) 1 << i);
+
+    if (result == PKI_STORE_DONE && n == 1
+        && ngx_strlen(items[0].value) < PKI_OBJECT_ID_SIZE)
+    {
+        ngx_cpystrn((u_char *) flight->question.others[i],
+                    (u_char *) items[0].value, PKI_OBJECT_ID_SIZE);
+    }
+
+    if (flight->resolving == 0) {
+        (void) ngx_http_pki_replace(flight);
+        ngx_http_pki_flight_send(flight);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_pki_replace(ngx_http_pki_flight_t *flight)
+{
+    unsigned            i;
+    ngx_uint_t          n;
+    pki_store_query_t  *query;
+
+    query = &flight->question.store;
+    n = 0;
+
+    for (i = 0; i < query->nobjects; i++) {
+        if (flight->question.others[i][0] != '\0') {
+            query->objects[i].id = flight->question.others[i];
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+/*
+ * What a directory does not know yet is looked up live, once, before the
+ * answer is "later".  NGX_AGAIN: the flight will land again.
+ */
+
+static ngx_int_t
+ngx_http_pki_lookup(ngx_http_pki_flight_t *flight,
+    const pki_store_found_t *found)
+{
+    unsigned            i;
+    ngx_uint_t          facts;
+    pki_redis_t        *redis;
+    pki_store_query_t  *query;
+
+    facts = ngx_http_pki_lookup_facts(flight, found);
+
+    if (facts == 0) {
+        return NGX_DECLINED;
+    }
+
+    if (flight->wanted) {
+
+        if (!flight->looking
+            || (ngx_msec_int_t) (flight->until - ngx_current_msec) <= 0)
+        {
+            return NGX_DECLINED;
+        }
+
+        ngx_http_pki_lookup_wait(flight);
+        return NGX_AGAIN;
+    }
+
+    if (flight->mcf->worker->lookups >= NGX_HTTP_PKI_LOOKUPS_MAX) {
+        return NGX_DECLINED;
+    }
+
+    flight->wanted = 1;
+
+    query = &flight->question.store;
+    redis = ngx_http_pki_transport(flight->mcf, flight->issuer->store);
+
+    for (i = 0; i < query->nobjects; i++) {
+        if (facts & ((ngx_uint_t) 1 << i)) {
+            flight->pending++;
+            flight->until = ngx_max(flight->until,
+                            flight->question.directories[i]->lookup_timeout);
+            pki_state_want(redis, query->objects[i].directory,
+                           query->objects[i].id, ngx_http_pki_lookup_wanted,
+                           flight);
+        }
+    }
+
+    ngx_http_pki_count(&flight->mcf->zone, NGX_HTTP_PKI_STAT_WANTED, 1);
+
+    return NGX_AGAIN;
+}
+
+
+/* a bit for each fact whose absence makes the outcome "later" */
+
+static ngx_uint_t
+ngx_http_pki_lookup_facts(ngx_http_pki_flight_t *flight,
+    const pki_store_found_t *found)
+{
+    unsigned       i;
+    ngx_uint_t     bits;
+    pki_facts_t    facts;
+    pki_verdict_t  verdict;
+
+    bits = 0;
+
+    for (i = 0; i < found->facts.nobjects; i++) {
+        if (!found->facts.objects[i].found
+            && ngx_http_pki_lookup_can(flight->question.directories[i],
+                                       flight->question.classes[i]))
+        {
+            bits |= (ngx_uint_t) 1 << i;
+        }
+    }
+
+    if (bits == 0) {
+        return 0;
+    }
+
+    ngx_http_pki_facts(&flight->question, found, &facts);
+
+    (void) pki_verdict(&verdict, &facts, &flight->issuer->policy, ngx_time(),
+                       NULL);
+
+    return verdict.outcome == PKI_OUTCOME_LATER ? bits : 0;
+}
+
+
+static ngx_uint_t
+ngx_http_pki_lookup_can(ngx_http_pki_directory_t *directory,
+    pki_object_class_t class)
+{
+    const pki_resource_t  *resource;
+
+    resource = directory->conf.dialect->resources;
+
+    if (resource == NULL || directory->lookup_timeout == 0) {
+        return 0;
+    }
+
+    for ( /* void */ ; resource->name; resource++) {
+        if (resource->lookup && resource->wanted(&directory->conf)
+            && (resource->classes & (1 << class)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_pki_lookup_wanted(void *data, pki_store_result_t result, long long n,
+    const char *error)
+{
+    ngx_http_pki_flight_t *flight = data;
+
+    ngx_queue_t          *q;
+    ngx_msec_t            timeout;
+
+    /* CONFLICT: too many wait already */
+
+    if (result == PKI_STORE_DONE && !flight->looking) {
+        flight->looking = 1;
+        flight->mcf->worker->lookups++;
+    }
+
+    if (--flight->pending) {
+        return;
+    }
+
+    if (!flight->looking) {
+        ngx_http_pki_flight_send(flight);
+        return;
+    }
+
+    timeout = flight->until + flight->issuer->store->timeout;
+    flight->until += ngx_current_msec;
+
+    for (q = ngx_queue_head(&flight->waits);
+         q != ngx_queue_sentinel(&flight->waits);
+         q = ngx_queue_next(q))
+    {
+        ngx_http_pki_wait_longer(ngx_queue_data(q, ngx_http_pki_wait_t,
+                                                flight),
+                                 timeout);
+    }
+
+    ngx_http_pki_lookup_wait(flight);
+}
+
+
+static void
+ngx_http_pki_lookup_wait(ngx_http_pki_flight_t *flight)
+{
+    ngx_add_timer(&flight->timer, NGX_HTTP_PKI_LOOK);
+}
+
+
+/* the news have voided the ticket, or the time is up: asked once more */
+
+static void
+ngx_http_pki_lookup_handler(ngx_event_t *ev)
+{
+    ngx_http_pki_flight_t *flight = ev->data;
+
+    if (ngx_http_pki_ticket_valid(&flight->mcf->zone, &flight->ticket)
+        && (ngx_msec_int_t) (flight->until - ngx_current_msec) > 0)
+    {
+        ngx_http_pki_lookup_wait(flight);
+        return;
+    }
+
+    ngx_http_pki_flight_send(flight);
+}
+
+
 static ngx_int_t
 ngx_http_pki_question(ngx_http_pki_issuer_t *issuer,
     const pki_serial_t *serial, ngx_http_pki_question_t *q)
@@ -192,7 +595,7 @@ ngx_http_pki_question(ngx_http_pki_issuer_t *issuer,
     unsigned                   n, i;
     pki_rc_t                   rc;
     ngx_uint_t                 k;
-    ngx_http_pki_directory_t  *directory;
+    ngx_http_pki_reference_t  *reference;
 
     q->store.issuer = (char *) issuer->name.data;
     q->store.serial = *serial;
@@ -219,25 +622,48 @@ ngx_http_pki_question(ngx_http_pki_issuer_t *issuer,
     }
 
     n = pki_binding_objects(&q->binding, q->objects);
-    directory = issuer->directories.elts;
+    reference = issuer->directories.elts;
 
     for (k = 0; k < issuer->directories.nelts; k++) {
         for (i = 0; i < n; i++) {
-
-            if (!(directory[k].classes & (1 << q->objects[i].class))) {
-                continue;
-            }
-
-            q->store.objects[q->store.nobjects].directory =
-                                             (char *) directory[k].name.data;
-            q->store.objects[q->store.nobjects].id = q->objects[i].id;
-            q->store.objects[q->store.nobjects].max_age =
-                                             directory[k].max_age;
-            q->store.nobjects++;
+            ngx_http_pki_question_add(q, reference[k].directory, i);
         }
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_pki_question_add(ngx_http_pki_question_t *q,
+    ngx_http_pki_directory_t *directory, unsigned n)
+{
+    unsigned            at;
+    pki_object_class_t  class;
+
+    at = q->store.nobjects;
+    class = q->objects[n].class;
+
+    q->store.objects[at].resources[0] = NULL;
+    q->store.objects[at].resources[1] = NULL;
+
+    if (pki_dialect_resources(&directory->conf, class,
+                              q->store.objects[at].resources)
+        == 0)
+    {
+        return;
+    }
+
+    q->store.objects[at].directory = (char *) directory->name.data;
+    q->store.objects[at].id = q->objects[n].id;
+    q->store.objects[at].max_age = directory->max_age;
+    q->store.objects[at].last = directory->last ? 1 : 0;
+    q->store.objects[at].group = class == PKI_OBJECT_DEVICE ? n + 1 : 0;
+    q->directories[at] = directory;
+    q->classes[at] = class;
+    q->others[at][0] = '\0';
+
+    q->store.nobjects++;
 }
 
 
@@ -272,8 +698,8 @@ ngx_http_pki_question_copy(ngx_http_pki_question_t *to,
     *to = *from;
 
     for (i = 0; i < from->store.nobjects; i++) {
-        offset = from->store.objects[i].id - (const char *) from->objects;
-        to->store.objects[i].id = (const char *) to->objects + offset;
+        offset = from->store.objects[i].id - (const char *) from;
+        to->store.objects[i].id = (const char *) to + offset;
     }
 }
 

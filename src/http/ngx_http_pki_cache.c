@@ -67,8 +67,7 @@ struct ngx_http_pki_zone_sh_s {
     u_char                   *ring;
     size_t                    size;
 
-    ngx_http_pki_store_sh_t  *stores;
-    ngx_http_pki_issuer_sh_t *issuers;
+    ngx_http_pki_named_t     *named[NGX_HTTP_PKI_NAMED_N];
 
     u_char                    pad1[NGX_HTTP_PKI_CACHE_LINE];
 
@@ -235,10 +234,17 @@ ngx_http_pki_zone_ring(ngx_http_pki_zone_t *zone)
 }
 
 
-ngx_http_pki_store_sh_t *
-ngx_http_pki_zone_store(ngx_http_pki_zone_t *zone, ngx_str_t *name)
+void *
+ngx_http_pki_zone_named(ngx_http_pki_zone_t *zone, ngx_http_pki_named_e kind,
+    ngx_str_t *name)
 {
-    ngx_http_pki_store_sh_t  *store;
+    ngx_http_pki_named_t  *named;
+
+    static size_t  sizes[] = {
+        sizeof(ngx_http_pki_store_sh_t),
+        sizeof(ngx_http_pki_issuer_sh_t),
+        sizeof(ngx_http_pki_directory_sh_t)
+    };
 
     if (name->len > PKI_NAME_MAX) {
         return NULL;
@@ -246,72 +252,31 @@ ngx_http_pki_zone_store(ngx_http_pki_zone_t *zone, ngx_str_t *name)
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    for (store = zone->sh->stores; store; store = store->next) {
-        if (ngx_strlen(store->name) == name->len
-            && ngx_memcmp(store->name, name->data, name->len) == 0)
+    for (named = zone->sh->named[kind]; named; named = named->next) {
+        if (ngx_strlen(named->name) == name->len
+            && ngx_memcmp(named->name, name->data, name->len) == 0)
         {
             goto done;
         }
     }
 
-    store = ngx_slab_calloc_locked(zone->shpool,
-                                   sizeof(ngx_http_pki_store_sh_t));
-    if (store == NULL) {
+    named = ngx_slab_calloc_locked(zone->shpool, sizes[kind]);
+    if (named == NULL) {
         goto done;
     }
 
-    ngx_memcpy(store->name, name->data, name->len);
-    store->next = zone->sh->stores;
+    ngx_memcpy(named->name, name->data, name->len);
+    named->next = zone->sh->named[kind];
 
     ngx_memory_barrier();
 
-    zone->sh->stores = store;
+    zone->sh->named[kind] = named;
 
 done:
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
-    return store;
-}
-
-
-ngx_http_pki_issuer_sh_t *
-ngx_http_pki_zone_issuer(ngx_http_pki_zone_t *zone, ngx_str_t *name)
-{
-    ngx_http_pki_issuer_sh_t  *issuer;
-
-    if (name->len > PKI_NAME_MAX) {
-        return NULL;
-    }
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    for (issuer = zone->sh->issuers; issuer; issuer = issuer->next) {
-        if (ngx_strlen(issuer->name) == name->len
-            && ngx_memcmp(issuer->name, name->data, name->len) == 0)
-        {
-            goto done;
-        }
-    }
-
-    issuer = ngx_slab_calloc_locked(zone->shpool,
-                                    sizeof(ngx_http_pki_issuer_sh_t));
-    if (issuer == NULL) {
-        goto done;
-    }
-
-    ngx_memcpy(issuer->name, name->data, name->len);
-    issuer->next = zone->sh->issuers;
-
-    ngx_memory_barrier();
-
-    zone->sh->issuers = issuer;
-
-done:
-
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-
-    return issuer;
+    return named;
 }
 
 

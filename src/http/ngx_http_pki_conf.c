@@ -1,13 +1,10 @@
 
 /*
- * The table of directives, defaults, and checks across blocks.
+ * Configurations, defaults, and checks across blocks.
  *
- * pki_store and pki_issuer are nouns with a few directives each.  Their rows
- * stand in this one table under a context of their own, so that nginx itself
- * counts arguments, refuses strangers and names the line.  The blocks are
- * in ngx_http_pki_block.c.  A block may name another that comes later: names
- * are resolved when all have been seen, and an unknown one is reported with
- * the line where it stands.
+ * A block may name another that comes later: names are resolved when all
+ * have been seen, and an unknown one is reported with the line where it
+ * stands.  The table of directives is in ngx_http_pki_commands.c.
  */
 
 #include "ngx_http_pki_module.h"
@@ -15,278 +12,20 @@
 
 #define NGX_HTTP_PKI_ZONE_SIZE       (32 * 1024 * 1024)
 
-/* a certificate costs about 100 octets of a request; room for one array */
-#define NGX_HTTP_PKI_CERTS_MAX       256
-
-
-static char *ngx_http_pki_ocsp(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_pki_api(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_pki_tokens(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_pki_status(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 
 static char *ngx_http_pki_location(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_pki_loc_conf_t *lcf, ngx_http_handler_pt handler,
     ngx_uint_t names);
 static ngx_int_t ngx_http_pki_issuer_store(ngx_conf_t *cf,
     ngx_http_pki_main_conf_t *mcf, ngx_http_pki_issuer_t *issuer);
+static ngx_int_t ngx_http_pki_issuer_references(ngx_conf_t *cf,
+    ngx_http_pki_issuer_t *issuer);
 static ngx_int_t ngx_http_pki_resolve(ngx_conf_t *cf,
     ngx_http_pki_scope_t *scope);
+static ngx_int_t ngx_http_pki_resolve_hook(ngx_conf_t *cf,
+    ngx_http_pki_loc_conf_t *lcf);
 static ngx_int_t ngx_http_pki_distinct(ngx_conf_t *cf,
     ngx_http_pki_scope_t *scope);
-static char *ngx_http_pki_not_zero(ngx_conf_t *cf, void *post, void *data);
-
-
-static ngx_conf_enum_t  ngx_http_pki_serials[] = {
-    { ngx_string("plain"), 0 },
-    { ngx_string("sealed"), 1 },
-    { ngx_null_string, 0 }
-};
-
-
-static ngx_conf_enum_t  ngx_http_pki_unknowns[] = {
-    { ngx_string("unknown"), 0 },
-    { ngx_string("serial"), 1 },
-    { ngx_null_string, 0 }
-};
-
-
-static ngx_conf_num_bounds_t  ngx_http_pki_database_bounds = {
-    ngx_conf_check_num_bounds, 0, 65535
-};
-
-
-static ngx_conf_num_bounds_t  ngx_http_pki_certs_bounds = {
-    ngx_conf_check_num_bounds, 1, NGX_HTTP_PKI_CERTS_MAX
-};
-
-
-static ngx_conf_post_t  ngx_http_pki_not_zero_post = {
-    ngx_http_pki_not_zero
-};
-
-
-ngx_command_t  ngx_http_pki_commands[] = {
-
-    { ngx_string("pki_zone"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_main_conf_t, zone_size),
-      NULL },
-
-    { ngx_string("pki_news_timeout"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_main_conf_t, news_timeout),
-      &ngx_http_pki_not_zero_post },
-
-    { ngx_string("pki_stale_answers"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_main_conf_t, stale_answers),
-      NULL },
-
-    { ngx_string("pki_store"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
-      ngx_http_pki_store_block,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("pki_issuer"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
-      ngx_http_pki_issuer_block,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("pki_ocsp"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
-      ngx_http_pki_ocsp,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("pki_ocsp_max_certs"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_pki_loc_conf_t, max_certs),
-      &ngx_http_pki_certs_bounds },
-
-    { ngx_string("pki_ocsp_max_size"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_pki_loc_conf_t, max_size),
-      NULL },
-
-    { ngx_string("pki_api"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
-      ngx_http_pki_api,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("pki_api_tokens"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_pki_tokens,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("pki_status"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
-      ngx_http_pki_status,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
-    /* in a pki_store block */
-
-    { ngx_string("address"),
-      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
-      ngx_http_pki_address,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("database"),
-      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_store_t, database),
-      &ngx_http_pki_database_bounds },
-
-    { ngx_string("user"),
-      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_store_t, user),
-      NULL },
-
-    { ngx_string("secret_file"),
-      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_store_t, secret_file),
-      NULL },
-
-    { ngx_string("timeout"),
-      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_store_t, timeout),
-      &ngx_http_pki_not_zero_post },
-
-    { ngx_string("tls"),
-      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_store_t, tls),
-      NULL },
-
-    { ngx_string("tls_ca_file"),
-      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_store_t, tls_ca_file),
-      NULL },
-
-    { ngx_string("tls_name"),
-      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_store_t, tls_name),
-      NULL },
-
-    /* in a pki_issuer block */
-
-    { ngx_string("certificate"),
-      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
-      ngx_http_pki_certificate,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("key"),
-      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
-      ngx_http_pki_key,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("responder"),
-      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_1MORE,
-      ngx_http_pki_responder,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("serial"),
-      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_issuer_t, sealed),
-      &ngx_http_pki_serials },
-
-    { ngx_string("serial_key"),
-      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
-      ngx_http_pki_serial_key,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("validity"),
-      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_1MORE,
-      ngx_http_pki_validity,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("store"),
-      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
-      ngx_http_pki_store_name,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("unknown"),
-      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_issuer_t, unknown),
-      &ngx_http_pki_unknowns },
-
-    { ngx_string("extended_revoke"),
-      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_issuer_t, extended_revoke),
-      NULL },
-
-    { ngx_string("archive_cutoff"),
-      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_sec_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_issuer_t, archive_cutoff),
-      NULL },
-
-    { ngx_string("directory"),
-      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE23,
-      ngx_http_pki_directory,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-      ngx_null_command
-};
 
 
 void *
@@ -315,6 +54,9 @@ ngx_http_pki_create_main_conf(ngx_conf_t *cf)
         != NGX_OK
         || ngx_array_init(&mcf->issuers, cf->pool, 2,
                           sizeof(ngx_http_pki_issuer_t *))
+           != NGX_OK
+        || ngx_array_init(&mcf->directories, cf->pool, 2,
+                          sizeof(ngx_http_pki_directory_t *))
            != NGX_OK)
     {
         return NULL;
@@ -329,22 +71,49 @@ ngx_http_pki_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_http_pki_main_conf_t *mcf = conf;
 
-    ngx_str_t                zone = ngx_string("ngx_http_pki");
-    ngx_uint_t               i;
-    ngx_http_pki_issuer_t  **issuers;
+    ngx_str_t                   zone = ngx_string("ngx_http_pki");
+    ngx_uint_t                  i;
+    ngx_http_pki_issuer_t     **issuers;
+    ngx_http_pki_directory_t  **directories;
 
     ngx_conf_init_size_value(mcf->zone_size, NGX_HTTP_PKI_ZONE_SIZE);
     ngx_conf_init_msec_value(mcf->news_timeout, 2000);
     ngx_conf_init_value(mcf->stale_answers, 1);
 
+    issuers = mcf->issuers.elts;
+    directories = mcf->directories.elts;
+
     if (mcf->issuers.nelts == 0) {
+
+        if (mcf->directories.nelts) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"pki_directory\" needs a \"pki_issuer\" in "
+                          "%V:%ui", &directories[0]->file,
+                          directories[0]->line);
+            return NGX_CONF_ERROR;
+        }
+
         return NGX_CONF_OK;
     }
 
-    issuers = mcf->issuers.elts;
-
     for (i = 0; i < mcf->issuers.nelts; i++) {
         if (ngx_http_pki_issuer_store(cf, mcf, issuers[i]) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    for (i = 0; i < mcf->directories.nelts; i++) {
+        if (ngx_http_pki_directory_resolve(cf, mcf, directories[i])
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+        if (ngx_http_pki_issuer_references(cf, issuers[i]) != NGX_OK
+            || ngx_http_pki_issuer_identity(issuers[i]) != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }
@@ -398,6 +167,28 @@ ngx_http_pki_issuer_store(ngx_conf_t *cf, ngx_http_pki_main_conf_t *mcf,
 }
 
 
+static ngx_int_t
+ngx_http_pki_issuer_references(ngx_conf_t *cf, ngx_http_pki_issuer_t *issuer)
+{
+    ngx_uint_t                 i;
+    ngx_http_pki_reference_t  *reference;
+
+    reference = issuer->directories.elts;
+
+    for (i = 0; i < issuer->directories.nelts; i++) {
+        if (reference[i].directory == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "pki_issuer \"%V\": pki_directory \"%V\" not found "
+                          "in %V:%ui", &issuer->name, &reference[i].name,
+                          &issuer->file, reference[i].line);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 void *
 ngx_http_pki_create_loc_conf(ngx_conf_t *cf)
 {
@@ -414,6 +205,7 @@ ngx_http_pki_create_loc_conf(ngx_conf_t *cf)
      *     lcf->handler = NULL;
      *     lcf->scope = { NULL };
      *     lcf->status = NGX_HTTP_PKI_STATUS_JSON;
+     *     lcf->directory = NULL;
      */
 
     lcf->max_certs = NGX_CONF_UNSET_UINT;
@@ -444,6 +236,7 @@ ngx_http_pki_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->handler = prev->handler;
         conf->scope = prev->scope;
         conf->status = prev->status;
+        conf->directory = prev->directory;
 
         if (clcf->lmt_excpt && clcf->handler == NULL) {
             clcf->handler = prev->handler;
@@ -454,6 +247,11 @@ ngx_http_pki_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->handler == NULL) {
         return NGX_CONF_OK;
+    }
+
+    if (conf->handler == ngx_http_pki_hook_handler) {
+        return ngx_http_pki_resolve_hook(cf, conf) == NGX_OK
+               ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
     if (ngx_http_pki_resolve(cf, &conf->scope) != NGX_OK) {
@@ -471,18 +269,9 @@ ngx_http_pki_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 }
 
 
-static char *
-ngx_http_pki_not_zero(ngx_conf_t *cf, void *post, void *data)
-{
-    ngx_msec_t *value = data;
-
-    return *value ? NGX_CONF_OK : "must not be zero";
-}
-
-
 /* directives of a location */
 
-static char *
+char *
 ngx_http_pki_ocsp(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     return ngx_http_pki_location(cf, cmd, conf, ngx_http_pki_ocsp_handler,
@@ -490,7 +279,7 @@ ngx_http_pki_ocsp(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static char *
+char *
 ngx_http_pki_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     return ngx_http_pki_location(cf, cmd, conf, ngx_http_pki_api_handler,
@@ -498,7 +287,7 @@ ngx_http_pki_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static char *
+char *
 ngx_http_pki_tokens(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_pki_loc_conf_t *lcf = conf;
@@ -517,7 +306,16 @@ ngx_http_pki_tokens(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static char *
+/* its name is that of a directory, not of an issuer */
+
+char *
+ngx_http_pki_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_http_pki_location(cf, cmd, conf, ngx_http_pki_hook_handler, 1);
+}
+
+
+char *
 ngx_http_pki_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_pki_loc_conf_t *lcf = conf;
@@ -673,6 +471,47 @@ ngx_http_pki_resolve(ngx_conf_t *cf, ngx_http_pki_scope_t *scope)
     }
 
     return ngx_http_pki_distinct(cf, scope);
+}
+
+
+static ngx_int_t
+ngx_http_pki_resolve_hook(ngx_conf_t *cf, ngx_http_pki_loc_conf_t *lcf)
+{
+    ngx_str_t                  *name;
+    ngx_uint_t                  i;
+    ngx_http_pki_main_conf_t   *mcf;
+    ngx_http_pki_directory_t  **directories;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_pki_module);
+
+    name = lcf->scope.names->elts;
+    directories = mcf->directories.elts;
+
+    for (i = 0; i < mcf->directories.nelts; i++) {
+        if (ngx_strcmp(directories[i]->name.data, name->data) == 0) {
+            break;
+        }
+    }
+
+    if (i == mcf->directories.nelts) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"pki_hook\": pki_directory \"%V\" not found in "
+                      "%V:%ui", name, &lcf->scope.file, lcf->scope.line);
+        return NGX_ERROR;
+    }
+
+    lcf->directory = directories[i];
+
+    if (directories[i]->hook_secret.len && directories[i]->store) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"pki_hook\": pki_directory \"%V\" has no "
+                  "\"hook_secret_file\", or no issuer, in %V:%ui", name,
+                  &lcf->scope.file, lcf->scope.line);
+
+    return NGX_ERROR;
 }
 
 

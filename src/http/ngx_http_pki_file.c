@@ -122,7 +122,7 @@ ngx_http_pki_read_key(ngx_conf_t *cf, ngx_str_t *name)
 }
 
 
-/* the first line of the file, without its end */
+/* the first line of the file, without its end, terminated */
 
 ngx_int_t
 ngx_http_pki_read_secret(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *secret)
@@ -157,13 +157,14 @@ ngx_http_pki_read_secret(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *secret)
         return NGX_ERROR;
     }
 
-    secret->data = ngx_pnalloc(cf->pool, len);
+    secret->data = ngx_pnalloc(cf->pool, len + 1);
     if (secret->data == NULL) {
         ngx_http_pki_wipe(&b);
         return NGX_ERROR;
     }
 
     ngx_memcpy(secret->data, b.data, len);
+    secret->data[len] = '\0';
     secret->len = len;
 
     ngx_http_pki_wipe(&b);

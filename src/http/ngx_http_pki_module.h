@@ -11,10 +11,13 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "pki_dialect.h"
 #include "pki_issuer.h"
 #include "pki_json.h"
 #include "pki_ocsp.h"
+#include "pki_poller.h"
 #include "pki_serial.h"
+#include "pki_state.h"
 #include "pki_store.h"
 #include "pki_verdict.h"
 
@@ -46,6 +49,7 @@ typedef enum {
     NGX_HTTP_PKI_STAT_MISSES,
     NGX_HTTP_PKI_STAT_STALE,
     NGX_HTTP_PKI_STAT_JOINED,           /* waited for another's question */
+    NGX_HTTP_PKI_STAT_WANTED,           /* waited for a live lookup */
     NGX_HTTP_PKI_STAT_PUTS,
     NGX_HTTP_PKI_STAT_EVICTIONS,
     NGX_HTTP_PKI_STAT_FORGOTTEN,
@@ -60,12 +64,26 @@ typedef enum {
 } ngx_http_pki_stat_e;
 
 
-/* what all workers know of a store; in the zone, found by its name */
+/* what all workers know of something with a name; in the zone */
 
-typedef struct ngx_http_pki_store_sh_s  ngx_http_pki_store_sh_t;
+typedef enum {
+    NGX_HTTP_PKI_NAMED_STORE = 0,
+    NGX_HTTP_PKI_NAMED_ISSUER,
+    NGX_HTTP_PKI_NAMED_DIRECTORY,
+    NGX_HTTP_PKI_NAMED_N
+} ngx_http_pki_named_e;
 
-struct ngx_http_pki_store_sh_s {
-    ngx_http_pki_store_sh_t  *next;
+
+typedef struct ngx_http_pki_named_s  ngx_http_pki_named_t;
+
+struct ngx_http_pki_named_s {
+    ngx_http_pki_named_t     *next;
+    u_char                    name[PKI_NAME_MAX + 1];
+};
+
+
+typedef struct {
+    ngx_http_pki_named_t      named;
     ngx_atomic_t              heard_at;     /* ngx_current_msec, 0: never */
     ngx_atomic_t              replied_at;   /* ngx_time(), a command's reply */
     ngx_atomic_t              failed_at;    /* ngx_time(), a link's end */
@@ -73,19 +91,26 @@ struct ngx_http_pki_store_sh_s {
     ngx_atomic_t              commands;
     ngx_atomic_t              failures;
     ngx_atomic_t              connects;
-    u_char                    name[PKI_NAME_MAX + 1];
-};
+} ngx_http_pki_store_sh_t;
 
 
-/* what all workers know of an issuer */
-
-typedef struct ngx_http_pki_issuer_sh_s  ngx_http_pki_issuer_sh_t;
-
-struct ngx_http_pki_issuer_sh_s {
-    ngx_http_pki_issuer_sh_t *next;
+typedef struct {
+    ngx_http_pki_named_t      named;
     ngx_atomic_t              signer_not_after;     /* seconds */
-    u_char                    name[PKI_NAME_MAX + 1];
-};
+} ngx_http_pki_issuer_sh_t;
+
+
+/*
+ * What this host's poller says about a directory; written by worker 0 alone.
+ * A reader may see numbers of two moments side by side.
+ */
+
+typedef struct {
+    ngx_http_pki_named_t      named;
+    ngx_atomic_t              n;            /* resources */
+    pki_poller_stats_t        resources[PKI_RESOURCES_MAX];
+                                            /* without their strings */
+} ngx_http_pki_directory_sh_t;
 
 
 typedef struct ngx_http_pki_zone_sh_s  ngx_http_pki_zone_sh_t;
@@ -135,13 +160,11 @@ ngx_int_t ngx_http_pki_zone_add(ngx_conf_t *cf, ngx_http_pki_zone_t *zone,
     ngx_str_t *name, size_t size);
 
 /*
- * Finds or makes the shared state of a store or an issuer by name.  Called
- * in init_module or init_process.  NULL: the zone is full.
+ * Finds or makes the shared state of a store, an issuer or a directory by
+ * name.  Called in init_module.  NULL: the zone is full.
  */
-ngx_http_pki_store_sh_t *ngx_http_pki_zone_store(ngx_http_pki_zone_t *zone,
-    ngx_str_t *name);
-ngx_http_pki_issuer_sh_t *ngx_http_pki_zone_issuer(ngx_http_pki_zone_t *zone,
-    ngx_str_t *name);
+void *ngx_http_pki_zone_named(ngx_http_pki_zone_t *zone,
+    ngx_http_pki_named_e kind, ngx_str_t *name);
 
 void ngx_http_pki_count(ngx_http_pki_zone_t *zone, ngx_http_pki_stat_e stat,
     ngx_uint_t n);
@@ -247,13 +270,77 @@ typedef enum {
 } ngx_http_pki_responder_e;
 
 
-/* whose object states count for an issuer's certificates */
+/*
+ * A directory.  The settings that need no more than a slot stand in `conf`
+ * from the first; ngx_http_pki_directory_resolve() completes it.
+ */
 
 typedef struct {
     ngx_str_t                 name;         /* terminated */
-    ngx_uint_t                classes;      /* bits 1 << pki_object_class_t */
+    ngx_uint_t                index;
+    ngx_str_t                 file;         /* where it was configured */
+    ngx_uint_t                line;
+    ngx_http_pki_store_t     *store;        /* that of its issuers; or NULL */
+
+    ngx_str_t                 url;
+    ngx_str_t                 tenant;
+    ngx_str_t                 token_url;
+    ngx_str_t                 scope;
+    ngx_str_t                 ca_scope;
+    ngx_str_t                 client;
+    ngx_str_t                 account;
+    ngx_str_t                 secret;
+    X509                     *cert;
+    EVP_PKEY                 *key;
+
+    ngx_flag_t                poll;
+    ngx_flag_t                plain_http;
+    ngx_str_t                 ca_file;
+    ngx_str_t                 proxy;
+    ngx_msec_t                connect_timeout;
+    ngx_msec_t                timeout;
+    ngx_msec_t                stall_timeout;
+    size_t                    max_size;
+
+    ngx_msec_t                interval;
+    time_t                    full;
+    ngx_msec_t                backoff;
+    time_t                    confirm;
+    time_t                    settle;
+    ngx_uint_t                page;
+    ngx_uint_t                lookups;
+    ngx_msec_t                lookup_timeout;
+
+    ngx_flag_t                restore;
+    ngx_flag_t                wipe;
+    ngx_flag_t                unmanaged;
+    time_t                    silent;
+    ngx_flag_t                endpoint_list;
+    ngx_flag_t                revocations;
+    ngx_str_t                 external_id;
+    ngx_uint_t                resources;    /* NGX_HTTP_PKI_RESOURCE_* */
+    ngx_str_t                 hook_url;
+    ngx_str_t                 hook_secret;
+
     time_t                    max_age;      /* 0: for ever */
+    ngx_uint_t                last;         /* then the last facts count */
+
+    pki_directory_conf_t      conf;
+    ngx_http_pki_directory_sh_t  *sh;
 } ngx_http_pki_directory_t;
+
+
+#define NGX_HTTP_PKI_RESOURCE_DEVICES  0x01
+#define NGX_HTTP_PKI_RESOURCE_USERS    0x02
+
+
+/* an issuer's reference to a directory */
+
+typedef struct {
+    ngx_str_t                 name;
+    ngx_uint_t                line;
+    ngx_http_pki_directory_t *directory;    /* when resolved */
+} ngx_http_pki_reference_t;
 
 
 typedef struct {
@@ -279,7 +366,9 @@ typedef struct {
     ngx_uint_t                unknown;
     ngx_flag_t                extended_revoke;
     time_t                    archive_cutoff;
-    ngx_array_t               directories;  /* ngx_http_pki_directory_t */
+    ngx_array_t               directories;  /* ngx_http_pki_reference_t */
+    ngx_uint_t                devices;      /* 1: each device directory must
+                                               have the device; 0: any */
 
     pki_issuer_t             *ca;
     pki_signer_t             *signer;       /* ca and file; else NULL */
@@ -298,6 +387,7 @@ typedef struct {
     ngx_flag_t                stale_answers;
     ngx_array_t               stores;       /* ngx_http_pki_store_t * */
     ngx_array_t               issuers;      /* ngx_http_pki_issuer_t * */
+    ngx_array_t               directories;  /* ngx_http_pki_directory_t * */
     ngx_http_pki_worker_t    *worker;       /* of this process, or NULL */
 } ngx_http_pki_main_conf_t;
 
@@ -338,6 +428,7 @@ typedef struct {
     ngx_http_handler_pt       handler;      /* ours, of this location */
     ngx_http_pki_scope_t      scope;        /* of the handler */
     ngx_uint_t                status;       /* its format */
+    ngx_http_pki_directory_t *directory;    /* of a hook */
 
     ngx_uint_t                max_certs;
     size_t                    max_size;
@@ -345,23 +436,47 @@ typedef struct {
 } ngx_http_pki_loc_conf_t;
 
 
-extern ngx_command_t  ngx_http_pki_commands[];
-
 void *ngx_http_pki_create_main_conf(ngx_conf_t *cf);
 char *ngx_http_pki_init_main_conf(ngx_conf_t *cf, void *conf);
 void *ngx_http_pki_create_loc_conf(ngx_conf_t *cf);
 char *ngx_http_pki_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 
+char *ngx_http_pki_ocsp(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_tokens(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_hook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* ngx_http_pki_block.c: the blocks pki_store and pki_issuer */
+
+/* ngx_http_pki_commands.c: the table of directives */
+
+extern ngx_command_t  ngx_http_pki_commands[];
+
+
+/* ngx_http_pki_block.c: what blocks share; the block pki_store */
 
 /* bits of ngx_command_t.type that nginx leaves free for any module type */
 
-#define NGX_HTTP_PKI_STORE_CONF   0x00100000
-#define NGX_HTTP_PKI_ISSUER_CONF  0x00200000
+#define NGX_HTTP_PKI_STORE_CONF      0x00100000
+#define NGX_HTTP_PKI_ISSUER_CONF     0x00200000
+#define NGX_HTTP_PKI_DIRECTORY_CONF  0x00400000
+
+/* Parses a block's directives into the noun. */
+char *ngx_http_pki_block(ngx_conf_t *cf, ngx_uint_t type, void *noun);
+ngx_int_t ngx_http_pki_block_name(ngx_conf_t *cf, ngx_str_t *name);
+
+/* Seconds, more than none and not absurdly many; NGX_ERROR otherwise. */
+time_t ngx_http_pki_life(ngx_str_t *s);
+
+/* Reads "<prefix><time>"; NGX_DECLINED: another prefix. */
+ngx_int_t ngx_http_pki_time_arg(ngx_str_t *arg, const char *prefix,
+    time_t *value);
 
 char *ngx_http_pki_store_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_pki_address(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* ngx_http_pki_issuer.c: the block pki_issuer */
 
 char *ngx_http_pki_issuer_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -372,7 +487,33 @@ char *ngx_http_pki_responder(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_pki_serial_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_pki_validity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_pki_store_name(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_pki_directory(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_reference(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_reason(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* Sets issuer->identity, when its store and directories are known. */
+ngx_int_t ngx_http_pki_issuer_identity(ngx_http_pki_issuer_t *issuer);
+
+
+/* ngx_http_pki_directory.c: the block pki_directory */
+
+char *ngx_http_pki_directory_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pki_client_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pki_client_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_resources(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_max_age(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_guard(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_compliance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_risk(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Completes a directory when all blocks have been read: its store, the
+ * issuers that refer to it, its directory->conf.
+ */
+ngx_int_t ngx_http_pki_directory_resolve(ngx_conf_t *cf,
+    ngx_http_pki_main_conf_t *mcf, ngx_http_pki_directory_t *directory);
 
 
 /* ngx_http_pki_file.c: certificates, keys and secrets out of files */
@@ -459,8 +600,21 @@ ngx_int_t ngx_http_pki_payload(ngx_http_request_t *r, pki_bytes_t *path);
 ngx_http_pki_wait_t *ngx_http_pki_wait(ngx_http_request_t *r,
     ngx_http_pki_wake_pt handler, ngx_uint_t n, ngx_msec_t timeout);
 
+/* The request's deadline is `timeout` milliseconds from now. */
+void ngx_http_pki_wait_longer(ngx_http_pki_wait_t *wait, ngx_msec_t timeout);
+
 /* Takes a cell back that nobody was told of. */
 void ngx_http_pki_wait_cancel(ngx_http_pki_wait_t *wait);
+
+/* A pki_store_done_pt for a cell: wakes with an ngx_http_pki_done_t. */
+typedef struct {
+    pki_store_result_t        result;
+    long long                 n;
+    const char               *error;
+} ngx_http_pki_done_t;
+
+void ngx_http_pki_done(void *data, pki_store_result_t result, long long n,
+    const char *error);
 
 /* Ends a cell and goes on with its request, if that is still there. */
 void ngx_http_pki_wake(ngx_http_pki_wait_t *wait, const void *reply);
@@ -487,8 +641,12 @@ ngx_table_elt_t *ngx_http_pki_header(ngx_http_request_t *r, ngx_str_t *name,
 /* ngx_http_pki_ask.c: asking the store about a certificate */
 
 typedef struct {
-    pki_store_query_t         store;
+    pki_store_query_t         store;        /* its ids are in objects, or in
+                                               others */
+    ngx_http_pki_directory_t *directories[PKI_FACTS_OBJECTS];
+    pki_object_class_t        classes[PKI_FACTS_OBJECTS];
     pki_object_id_t           objects[PKI_BINDING_OBJECTS];
+    char                      others[PKI_FACTS_OBJECTS][PKI_OBJECT_ID_SIZE];
     pki_binding_t             binding;
     unsigned                  bound:1;      /* binding is set */
     unsigned                  own:1;        /* the CA's own certificate */
@@ -513,6 +671,9 @@ typedef struct {
 ngx_int_t ngx_http_pki_ask(ngx_http_request_t *r,
     ngx_http_pki_issuer_t *issuer, const pki_serial_t *serial,
     ngx_http_pki_wake_pt handler, ngx_uint_t n);
+
+/* Ends the questions that wait for a lookup, at the end of the worker. */
+void ngx_http_pki_ask_end(ngx_http_pki_worker_t *worker);
 
 /* A copy that stands by itself. */
 void ngx_http_pki_question_copy(ngx_http_pki_question_t *to,
@@ -547,6 +708,7 @@ pki_signer_t *ngx_http_pki_signer(ngx_http_pki_main_conf_t *mcf,
 /* a store as one process reaches it */
 
 typedef struct {
+    ngx_http_pki_worker_t    *worker;
     ngx_http_pki_zone_t      *zone;
     ngx_http_pki_store_sh_t  *sh;
     ngx_http_pki_redis_t     *commands;
@@ -556,13 +718,19 @@ typedef struct {
 } ngx_http_pki_link_t;
 
 
+typedef struct ngx_http_pki_sidecar_s  ngx_http_pki_sidecar_t;
+
+
 struct ngx_http_pki_worker_s {
+    ngx_http_pki_sidecar_t   *sidecar;      /* in worker 0, when there is
+                                               something to poll */
     ngx_http_pki_link_t      *links;        /* one per store */
     ngx_uint_t                nlinks;
     ngx_http_pki_slot_t      *slots;        /* one per issuer */
     ngx_uint_t                nslots;
     ngx_rbtree_t              flights;      /* questions under way */
     ngx_rbtree_node_t         sentinel;
+    ngx_uint_t                lookups;      /* of them wait for a lookup */
 };
 
 
@@ -589,12 +757,40 @@ ngx_uint_t ngx_http_pki_heard(ngx_http_pki_main_conf_t *mcf,
     ngx_http_pki_store_t *store);
 
 
+/* ngx_http_pki_sidecar.c: the poller's thread and its bell */
+
+/*
+ * Starts the poller for the directories that are to be polled; NULL and
+ * *none set: there are none; NULL: an error, which is logged.
+ */
+ngx_http_pki_sidecar_t *ngx_http_pki_sidecar_create(ngx_cycle_t *cycle,
+    ngx_http_pki_main_conf_t *mcf, ngx_uint_t *none);
+
+/* Stops and joins the thread, closes the bell; accepts NULL. */
+void ngx_http_pki_sidecar_destroy(ngx_http_pki_sidecar_t *sidecar);
+
+/* News for the poller: text behind PKI_NEWS_HINT. */
+void ngx_http_pki_sidecar_hint(ngx_http_pki_sidecar_t *sidecar, u_char *name,
+    size_t len);
+
+
+/* ngx_http_pki_metrics.c: directories in the status */
+
+/* How many lines the text will have at most. */
+ngx_uint_t ngx_http_pki_metrics_lines(ngx_http_pki_main_conf_t *mcf);
+u_char *ngx_http_pki_metrics_text(ngx_http_pki_main_conf_t *mcf, u_char *p,
+    u_char *last);
+void ngx_http_pki_metrics_json(ngx_http_pki_main_conf_t *mcf,
+    pki_json_writer_t *w);
+
+
 /* a file for each thing served */
 
 ngx_int_t ngx_http_pki_ocsp_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_pki_api_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_pki_auth_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_pki_status_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_pki_hook_handler(ngx_http_request_t *r);
 
 
 /* ngx_http_pki_api.c: from a path to the call that serves it, and back */
@@ -615,6 +811,10 @@ typedef struct {
     ngx_str_t                  path;
     ngx_uint_t                 method;
     ngx_uint_t                 role;
+                            /* the whole call; NGX_BUSY: it waits.  NULL: it
+                               is about a certificate, see below */
+    ngx_int_t                (*call)(ngx_http_request_t *r,
+                                     ngx_http_pki_api_t *a);
                             /* before the store is asked; may answer */
     ngx_int_t                (*prepare)(ngx_http_request_t *r,
                                         ngx_http_pki_api_t *a);
@@ -638,6 +838,8 @@ typedef struct {
 struct ngx_http_pki_api_s {
     ngx_http_pki_main_conf_t  *mcf;
     ngx_http_pki_route_t      *route;
+    ngx_str_t                  rest;        /* of the path */
+    void                      *data;        /* of the call */
     pki_serial_t               serial;
     ngx_http_pki_candidate_t  *candidates;
     ngx_uint_t                 ncandidates;
@@ -669,6 +871,18 @@ ngx_int_t ngx_http_pki_manage_read(ngx_http_request_t *r,
 ngx_int_t ngx_http_pki_manage_revoke(ngx_http_request_t *r,
     ngx_http_pki_api_t *a);
 ngx_int_t ngx_http_pki_manage_release(ngx_http_request_t *r,
+    ngx_http_pki_api_t *a);
+
+
+/* ngx_http_pki_object.c: directories and their objects */
+
+ngx_int_t ngx_http_pki_object_list(ngx_http_request_t *r,
+    ngx_http_pki_api_t *a);
+ngx_int_t ngx_http_pki_object_ask(ngx_http_request_t *r,
+    ngx_http_pki_api_t *a);
+ngx_int_t ngx_http_pki_object_get(ngx_http_request_t *r,
+    ngx_http_pki_api_t *a);
+ngx_int_t ngx_http_pki_object_push(ngx_http_request_t *r,
     ngx_http_pki_api_t *a);
 
 

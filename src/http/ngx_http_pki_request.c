@@ -286,6 +286,21 @@ ngx_http_pki_wait_cancel(ngx_http_pki_wait_t *wait)
 
 
 void
+ngx_http_pki_wait_longer(ngx_http_pki_wait_t *wait, ngx_msec_t timeout)
+{
+    ngx_http_pki_ctx_t  *ctx;
+
+    if (wait->request == NULL) {
+        return;
+    }
+
+    ctx = ngx_http_get_module_ctx(wait->request, ngx_http_pki_module);
+
+    ngx_add_timer(&ctx->deadline, timeout);
+}
+
+
+void
 ngx_http_pki_wake(ngx_http_pki_wait_t *wait, const void *reply)
 {
     ngx_uint_t           n;
@@ -310,6 +325,20 @@ ngx_http_pki_wake(ngx_http_pki_wait_t *wait, const void *reply)
     }
 
     ngx_http_pki_resume(r, ctx->handler, n, reply);
+}
+
+
+void
+ngx_http_pki_done(void *data, pki_store_result_t result, long long n,
+    const char *error)
+{
+    ngx_http_pki_done_t  done;
+
+    done.result = result;
+    done.n = n;
+    done.error = error;
+
+    ngx_http_pki_wake(data, &done);
 }
 
 

@@ -105,6 +105,8 @@ static ngx_http_pki_counter_t  ngx_http_pki_counters[] = {
       "pki_cache_stale_total", NULL },
     { NGX_HTTP_PKI_STAT_JOINED, "cache", "joined",
       "pki_cache_joined_total", NULL },
+    { NGX_HTTP_PKI_STAT_WANTED, "cache", "wanted",
+      "pki_lookups_wanted_total", NULL },
     { NGX_HTTP_PKI_STAT_PUTS, "cache", "puts",
       "pki_cache_puts_total", NULL },
     { NGX_HTTP_PKI_STAT_EVICTIONS, "cache", "evictions",
@@ -351,6 +353,7 @@ ngx_http_pki_status_json(ngx_http_request_t *r, ngx_http_pki_report_t *report,
 
     ngx_http_pki_status_json_stores(w, report);
     ngx_http_pki_status_json_issuers(w, report->mcf);
+    ngx_http_pki_metrics_json(report->mcf, w);
     pki_json_object_end(w);
 
     return ngx_http_pki_reply_json(r, status, w);
@@ -496,7 +499,8 @@ ngx_http_pki_status_prometheus(ngx_http_request_t *r,
 
     len = NGX_HTTP_PKI_METRIC_LEN
           * (sizeof(ngx_http_pki_counters) / sizeof(ngx_http_pki_counter_t)
-             + 8 * report->mcf->stores.nelts + report->mcf->issuers.nelts + 4);
+             + 8 * report->mcf->stores.nelts + report->mcf->issuers.nelts + 4
+             + ngx_http_pki_metrics_lines(report->mcf));
 
     start = ngx_pnalloc(r->pool, len);
     if (start == NULL) {
@@ -538,6 +542,8 @@ ngx_http_pki_status_prometheus(ngx_http_request_t *r,
                        "issuer", &issuers[i]->name,
                        issuers[i]->sh->signer_not_after);
     }
+
+    p = ngx_http_pki_metrics_text(report->mcf, p, last);
 
     return ngx_http_pki_reply(r, NGX_HTTP_OK, &type, start, p - start);
 }

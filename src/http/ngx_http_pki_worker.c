@@ -16,7 +16,7 @@ static ngx_http_pki_main_conf_t *ngx_http_pki_cycle_conf(ngx_cycle_t *cycle);
 static ngx_http_pki_worker_t *ngx_http_pki_worker_create(ngx_cycle_t *cycle,
     ngx_http_pki_main_conf_t *mcf);
 static ngx_int_t ngx_http_pki_link(ngx_cycle_t *cycle,
-    ngx_http_pki_main_conf_t *mcf, ngx_http_pki_link_t *link,
+    ngx_http_pki_main_conf_t *mcf, ngx_http_pki_worker_t *worker,
     ngx_http_pki_store_t *store);
 static void ngx_http_pki_worker_destroy(void *data);
 static void ngx_http_pki_news_subscribed(void *data);
@@ -29,10 +29,11 @@ static void ngx_http_pki_news_heard(void *data, ngx_msec_t at);
 ngx_int_t
 ngx_http_pki_init_module(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                 i;
-    ngx_http_pki_store_t     **stores;
-    ngx_http_pki_issuer_t    **issuers, *issuer;
-    ngx_http_pki_main_conf_t  *mcf;
+    ngx_uint_t                  i;
+    ngx_http_pki_store_t      **stores;
+    ngx_http_pki_issuer_t     **issuers, *issuer;
+    ngx_http_pki_main_conf_t   *mcf;
+    ngx_http_pki_directory_t  **directories;
 
     mcf = ngx_http_pki_cycle_conf(cycle);
 
@@ -43,7 +44,9 @@ ngx_http_pki_init_module(ngx_cycle_t *cycle)
     stores = mcf->stores.elts;
 
     for (i = 0; i < mcf->stores.nelts; i++) {
-        stores[i]->sh = ngx_http_pki_zone_store(&mcf->zone, &stores[i]->name);
+        stores[i]->sh = ngx_http_pki_zone_named(&mcf->zone,
+                                                NGX_HTTP_PKI_NAMED_STORE,
+                                                &stores[i]->name);
 
         if (stores[i]->sh == NULL) {
             return NGX_ERROR;
@@ -55,7 +58,9 @@ ngx_http_pki_init_module(ngx_cycle_t *cycle)
     for (i = 0; i < mcf->issuers.nelts; i++) {
         issuer = issuers[i];
 
-        issuer->sh = ngx_http_pki_zone_issuer(&mcf->zone, &issuer->name);
+        issuer->sh = ngx_http_pki_zone_named(&mcf->zone,
+                                             NGX_HTTP_PKI_NAMED_ISSUER,
+                                             &issuer->name);
 
         if (issuer->sh == NULL) {
             return NGX_ERROR;
@@ -64,6 +69,18 @@ ngx_http_pki_init_module(ngx_cycle_t *cycle)
         if (issuer->signer) {
             issuer->sh->signer_not_after =
                                          pki_signer_not_after(issuer->signer);
+        }
+    }
+
+    directories = mcf->directories.elts;
+
+    for (i = 0; i < mcf->directories.nelts; i++) {
+        directories[i]->sh = ngx_http_pki_zone_named(&mcf->zone,
+                                               NGX_HTTP_PKI_NAMED_DIRECTORY,
+                                               &directories[i]->name);
+
+        if (directories[i]->sh == NULL) {
+            return NGX_ERROR;
         }
     }
 
@@ -172,7 +189,7 @@ ngx_http_pki_cycle_conf(ngx_cycle_t *cycle)
 static ngx_http_pki_worker_t *
 ngx_http_pki_worker_create(ngx_cycle_t *cycle, ngx_http_pki_main_conf_t *mcf)
 {
-    ngx_uint_t               i;
+    ngx_uint_t               i, none;
     ngx_pool_cleanup_t      *cln;
     ngx_http_pki_store_t   **stores;
     ngx_http_pki_issuer_t  **issuers;
@@ -208,8 +225,7 @@ ngx_http_pki_worker_create(ngx_cycle_t *cycle, ngx_http_pki_main_conf_t *mcf)
     stores = mcf->stores.elts;
 
     for (i = 0; i < mcf->stores.nelts; i++) {
-        if (ngx_http_pki_link(cycle, mcf, &worker->links[i], stores[i])
-            != NGX_OK)
+        if (ngx_http_pki_link(cycle, mcf, worker, stores[i]) != NGX_OK)
         {
             return NULL;
         }
@@ -224,14 +240,28 @@ ngx_http_pki_worker_create(ngx_cycle_t *cycle, ngx_http_pki_main_conf_t *mcf)
         (void) ngx_http_pki_signer(mcf, issuers[i], cycle->log);
     }
 
+    if (ngx_process == NGX_PROCESS_WORKER && ngx_worker != 0) {
+        return worker;
+    }
+
+    worker->sidecar = ngx_http_pki_sidecar_create(cycle, mcf, &none);
+
+    if (worker->sidecar == NULL && !none) {
+        return NULL;
+    }
+
     return worker;
 }
 
 
 static ngx_int_t
 ngx_http_pki_link(ngx_cycle_t *cycle, ngx_http_pki_main_conf_t *mcf,
-    ngx_http_pki_link_t *link, ngx_http_pki_store_t *store)
+    ngx_http_pki_worker_t *worker, ngx_http_pki_store_t *store)
 {
+    ngx_http_pki_link_t  *link;
+
+    link = &worker->links[store->index];
+
     link->zone = &mcf->zone;
     link->sh = store->sh;
 
@@ -248,6 +278,7 @@ ngx_http_pki_link(ngx_cycle_t *cycle, ngx_http_pki_main_conf_t *mcf,
     link->news.message = ngx_http_pki_news_message;
     link->news.heard = ngx_http_pki_news_heard;
     link->news.data = link;
+    link->worker = worker;
 
     /* two pings may be late before the cache is not believed any more */
 
@@ -269,6 +300,11 @@ ngx_http_pki_worker_destroy(void *data)
 
     ngx_uint_t            i;
     ngx_http_pki_link_t  *link;
+
+    ngx_http_pki_sidecar_destroy(worker->sidecar);
+    worker->sidecar = NULL;
+
+    ngx_http_pki_ask_end(worker);
 
     for (i = 0; i < worker->nlinks; i++) {
         link = &worker->links[i];
@@ -311,6 +347,18 @@ ngx_http_pki_news_message(void *data, u_char *text, size_t len)
         && ngx_strncmp(text, PKI_NEWS_ALL, len) == 0)
     {
         ngx_http_pki_forget_all(link->zone);
+        return;
+    }
+
+    if (len > sizeof(PKI_NEWS_HINT) - 1
+        && ngx_strncmp(text, PKI_NEWS_HINT, sizeof(PKI_NEWS_HINT) - 1) == 0)
+    {
+        if (link->worker->sidecar) {
+            ngx_http_pki_sidecar_hint(link->worker->sidecar,
+                                      text + sizeof(PKI_NEWS_HINT) - 1,
+                                      len - (sizeof(PKI_NEWS_HINT) - 1));
+        }
+
         return;
     }
 

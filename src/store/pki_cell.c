@@ -53,6 +53,9 @@ static pki_cell_call_pt  pki_cell_seats[PKI_CELL_N * PKI_STORE_CALLBACKS];
 PKI_CELL_SEATS_OF(0)
 PKI_CELL_SEATS_OF(1)
 PKI_CELL_SEATS_OF(2)
+PKI_CELL_SEATS_OF(3)
+PKI_CELL_SEATS_OF(4)
+PKI_CELL_SEATS_OF(5)
 
 
 static const pki_redis_reply_pt
@@ -60,7 +63,10 @@ static const pki_redis_reply_pt
 {
     PKI_CELL_SEAT_NAMES(0),
     PKI_CELL_SEAT_NAMES(1),
-    PKI_CELL_SEAT_NAMES(2)
+    PKI_CELL_SEAT_NAMES(2),
+    PKI_CELL_SEAT_NAMES(3),
+    PKI_CELL_SEAT_NAMES(4),
+    PKI_CELL_SEAT_NAMES(5)
 };
 
 
@@ -117,7 +123,9 @@ pki_cell_begin(pki_redis_t *redis, pki_cell_kind_t kind,
 void
 pki_cell_fail(const pki_cell_t *cell, const char *error)
 {
-    pki_store_found_t  found;
+    pki_state_sync_t     sync;
+    pki_store_found_t    found;
+    pki_state_applied_t  applied;
 
     switch (cell->kind) {
 
@@ -132,6 +140,25 @@ pki_cell_fail(const pki_cell_t *cell, const char *error)
     case PKI_CELL_CHANGED:
         ((pki_store_changed_pt) cell->call)(cell->data, PKI_STORE_FAILED,
                                             NULL, error);
+        break;
+
+    case PKI_CELL_APPLIED:
+        memset(&applied, 0, sizeof(pki_state_applied_t));
+
+        ((pki_state_applied_pt) cell->call)(cell->data, PKI_STORE_FAILED,
+                                            &applied, error);
+        break;
+
+    case PKI_CELL_SYNC:
+        memset(&sync, 0, sizeof(pki_state_sync_t));
+
+        ((pki_state_sync_pt) cell->call)(cell->data, PKI_STORE_FAILED, &sync,
+                                         error);
+        break;
+
+    case PKI_CELL_LIST:
+        ((pki_state_list_pt) cell->call)(cell->data, PKI_STORE_FAILED, NULL,
+                                         0, 0, error);
         break;
 
     default: /* PKI_CELL_DONE */
@@ -190,6 +217,33 @@ pki_cell_seated(unsigned seat, void *data)
     cell.data = data;
 
     pki_cell_fail(&cell, "out of memory");
+}
+
+
+void
+pki_cell_done(void *data, const redisReply *reply)
+{
+    pki_cell_t *cell = data;
+
+    pki_err_t           err;
+    const char         *error;
+    pki_store_result_t  result;
+
+    error = pki_cell_result(reply, REDIS_REPLY_INTEGER, &result, &err);
+
+    if (error == NULL && reply->element[1]->integer < 0) {
+        error = "Redis replied with a number that cannot be";
+    }
+
+    if (error != NULL) {
+        pki_cell_fail(cell, error);
+
+    } else {
+        ((pki_store_done_pt) cell->call)(cell->data, result,
+                                         reply->element[1]->integer, NULL);
+    }
+
+    OPENSSL_free(cell);
 }
 
 

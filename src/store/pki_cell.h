@@ -8,7 +8,7 @@
 #define PKI_CELL_H
 
 
-#include "pki_store.h"
+#include "pki_state.h"
 
 
 #define PKI_CELL_ARGS  20               /* of one command */
@@ -18,6 +18,9 @@ typedef enum {
     PKI_CELL_FOUND = 0,                 /* pki_store_found_pt */
     PKI_CELL_CHANGED,                   /* pki_store_changed_pt */
     PKI_CELL_DONE,                      /* pki_store_done_pt */
+    PKI_CELL_APPLIED,                   /* pki_state_applied_pt */
+    PKI_CELL_SYNC,                      /* pki_state_sync_pt */
+    PKI_CELL_LIST,                      /* pki_state_list_pt */
     PKI_CELL_N
 } pki_cell_kind_t;
 
@@ -63,6 +66,9 @@ void pki_cell_arg(pki_cell_args_t *args, const char *arg);
 
 void pki_cell_send(pki_redis_t *redis, const pki_cell_args_t *args,
     pki_redis_reply_pt reply, void *data);
+
+/* The reply of verbs with a pki_store_done_pt: {result, number}. */
+void pki_cell_done(void *data, const redisReply *reply);
 
 /* NULL: a reply of the wanted type; otherwise what came instead. */
 const char *pki_cell_said(const redisReply *reply, int type, pki_err_t *err);

@@ -123,14 +123,31 @@ pki_revocation_read(pki_bytes_t text, pki_revocation_t *revocation)
 
 
 pki_rc_t
-pki_object_read(pki_bytes_t text, unsigned *state, time_t *since)
+pki_object_read(pki_bytes_t text, unsigned *state, time_t *since,
+    char alias[PKI_OBJECT_ID_SIZE])
 {
-    long long  s, t;
+    long long    s, t;
+    pki_bytes_t  field;
 
     if (pki_record_version(&text) != PKI_OK
-        || pki_record_field_number(&text, PKI_RECORD_STATE_MAX, &s) != PKI_OK
-        || pki_record_number(text, PKI_RECORD_TIME_MAX, &t) != PKI_OK)
+        || pki_record_field_number(&text, PKI_RECORD_STATE_MAX, &s) != PKI_OK)
     {
+        return PKI_INVALID;
+    }
+
+    alias[0] = '\0';
+
+    if (pki_record_field(&text, &field) != PKI_OK) {
+        field = text;
+
+    } else if (text.len == 0 || memchr(text.data, ' ', text.len) != NULL
+               || pki_record_words(text, alias, PKI_OBJECT_ID_SIZE - 1)
+                  != PKI_OK)
+    {
+        return PKI_INVALID;
+    }
+
+    if (pki_record_number(field, PKI_RECORD_TIME_MAX, &t) != PKI_OK) {
         return PKI_INVALID;
     }
 
@@ -206,18 +223,27 @@ pki_record_time_valid(time_t t)
 
 
 int
-pki_record_id_valid(const char *directory, const char *id)
+pki_record_text_valid(const char *text, size_t max, int spaces)
 {
     size_t  n;
 
-    for (n = 0; id[n] != '\0'; n++) {
-        if (id[n] == ' ' || pki_record_control((unsigned char) id[n])) {
+    for (n = 0; text[n] != '\0'; n++) {
+        if (n == max || (text[n] == ' ' && !spaces)
+            || pki_record_control((unsigned char) text[n]))
+        {
             return 0;
         }
     }
 
-    return n != 0
-           && sizeof("object::") + strlen(directory) + n <= PKI_OWNER_SIZE;
+    return n != 0;
+}
+
+
+int
+pki_record_id_valid(const char *directory, const char *id)
+{
+    return pki_record_text_valid(id, PKI_OWNER_SIZE - sizeof("object::")
+                                     - strlen(directory), 0);
 }
 
 

@@ -33,6 +33,9 @@ pki_rc_t pki_record_write(char *text, const pki_record_t *record);
 
 int pki_record_time_valid(time_t t);
 
+/* 1 .. max octets without controls and, unless `spaces`, without spaces. */
+int pki_record_text_valid(const char *text, size_t max, int spaces);
+
 /* The id fits its owner's name, and has neither spaces nor controls. */
 int pki_record_id_valid(const char *directory, const char *id);
 

@@ -2,27 +2,27 @@
 /*
  * The transport that waits.
  *
- * A command goes into hiredis' output buffer and its callback into a ring;
+ * A command goes into a buffer and its callback into a ring;
  * pki_redis_sync_wait() writes the one and empties the other in order.  The
  * first thing that goes wrong ends the connection for good: from then on
  * every callback is called with NULL.
  *
- * When the ring cannot grow, that ends the connection as well, and each
- * further send makes room by calling the oldest callback with NULL, so that
- * none is lost.  The caller must ignore SIGPIPE.
+ * When there is no memory to queue, that ends the connection as well, and
+ * each further send makes room by calling the oldest callback with NULL, so
+ * that none is lost.
  */
 
-#include "pki_redis_sync.h"
+#include "pki_redis_socket.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <openssl/crypto.h>
 
 
 #define PKI_REDIS_SYNC_RING      64     /* callbacks to begin with */
+#define PKI_REDIS_SYNC_READ      16384  /* octets at once; a TLS record */
+#define PKI_REDIS_SYNC_OUT       16384  /* octets to send, to begin with */
+#define PKI_REDIS_SYNC_OUT_MAX   0x10000000     /* more is a mistake */
 
 
 typedef struct {
@@ -33,7 +33,13 @@ typedef struct {
 
 struct pki_redis_sync_s {
     pki_redis_t             redis;      /* first: the transport's face */
-    redisContext           *context;
+    pki_redis_socket_t      sock;
+    int                     timeout;
+    redisReader            *reader;
+    char                   *out;        /* commands to send */
+    size_t                  out_size;
+    size_t                  out_len;
+    size_t                  out_sent;
     pki_redis_sync_call_t  *ring;
     size_t                  size;
     size_t                  first;
@@ -43,27 +49,36 @@ struct pki_redis_sync_s {
 };
 
 
-static redisContext *pki_redis_sync_connect(const pki_redis_sync_conf_t *conf,
-    pki_err_t *err);
-static pki_rc_t pki_redis_sync_greet(redisContext *context,
+static pki_rc_t pki_redis_sync_greet(pki_redis_sync_t *sync,
     const pki_redis_sync_conf_t *conf, pki_err_t *err);
-static pki_rc_t pki_redis_sync_ask(redisContext *context, int argc,
+static pki_rc_t pki_redis_sync_ask(pki_redis_sync_t *sync, int argc,
     const char **argv, const char *want, pki_err_t *err);
 static const char *pki_redis_sync_word(const redisReply *reply);
+
 static void pki_redis_sync_send(pki_redis_t *redis, int argc,
     const char **argv, const size_t *argvlen, pki_redis_reply_pt reply,
     void *data);
+static pki_rc_t pki_redis_sync_queue(pki_redis_sync_t *sync, int argc,
+    const char **argv, const size_t *argvlen);
 static pki_rc_t pki_redis_sync_grow(pki_redis_sync_t *sync);
 static void pki_redis_sync_call(pki_redis_sync_t *sync,
     const redisReply *reply);
 static void pki_redis_sync_break(pki_redis_sync_t *sync);
-static const char *pki_redis_sync_why(const redisContext *context);
+
+static pki_rc_t pki_redis_sync_reply(pki_redis_sync_t *sync, void **reply,
+    pki_err_t *err);
+static pki_rc_t pki_redis_sync_write(pki_redis_sync_t *sync, pki_err_t *err);
 
 
 pki_redis_sync_t *
 pki_redis_sync_create(const pki_redis_sync_conf_t *conf, pki_err_t *err)
 {
     pki_redis_sync_t  *sync;
+
+    if (conf->timeout <= 0) {
+        pki_err_set(err, "invalid timeout");
+        return NULL;
+    }
 
     sync = OPENSSL_zalloc(sizeof(pki_redis_sync_t));
     if (sync == NULL) {
@@ -72,19 +87,23 @@ pki_redis_sync_create(const pki_redis_sync_conf_t *conf, pki_err_t *err)
     }
 
     sync->redis.send = pki_redis_sync_send;
+    sync->sock.fd = -1;
+    sync->timeout = conf->timeout;
     sync->size = PKI_REDIS_SYNC_RING;
+    sync->out_size = PKI_REDIS_SYNC_OUT;
 
     sync->ring = OPENSSL_malloc(sync->size * sizeof(pki_redis_sync_call_t));
-    if (sync->ring == NULL) {
+    sync->out = OPENSSL_malloc(sync->out_size);
+    sync->reader = redisReaderCreate();
+
+    if (sync->ring == NULL || sync->out == NULL || sync->reader == NULL) {
         pki_err_set(err, "out of memory");
         pki_redis_sync_destroy(sync);
         return NULL;
     }
 
-    sync->context = pki_redis_sync_connect(conf, err);
-
-    if (sync->context == NULL
-        || pki_redis_sync_greet(sync->context, conf, err) != PKI_OK)
+    if (pki_redis_socket_open(&sync->sock, conf, err) != PKI_OK
+        || pki_redis_sync_greet(sync, conf, err) != PKI_OK)
     {
         pki_redis_sync_destroy(sync);
         return NULL;
@@ -94,58 +113,9 @@ pki_redis_sync_create(const pki_redis_sync_conf_t *conf, pki_err_t *err)
 }
 
 
-static redisContext *
-pki_redis_sync_connect(const pki_redis_sync_conf_t *conf, pki_err_t *err)
-{
-    struct timeval       timeout;
-    redisContext        *context;
-    struct sockaddr_un  *un;
-
-    if (conf->timeout <= 0) {
-        pki_err_set(err, "invalid timeout");
-        return NULL;
-    }
-
-    timeout.tv_sec = conf->timeout / 1000;
-    timeout.tv_usec = (conf->timeout % 1000) * 1000;
-
-    if (conf->path != NULL) {
-
-        /* hiredis would cut it in silence */
-
-        if (strlen(conf->path) >= sizeof(un->sun_path)) {
-            pki_err_set(err, "path \"%s\" is too long", conf->path);
-            return NULL;
-        }
-
-        context = redisConnectUnixWithTimeout(conf->path, timeout);
-
-    } else if (conf->host != NULL) {
-        context = redisConnectWithTimeout(conf->host, conf->port, timeout);
-
-    } else {
-        pki_err_set(err, "no address");
-        return NULL;
-    }
-
-    if (context == NULL) {
-        pki_err_set(err, "out of memory");
-        return NULL;
-    }
-
-    if (context->err || redisSetTimeout(context, timeout) != REDIS_OK) {
-        pki_err_set(err, "cannot connect: %s", pki_redis_sync_why(context));
-        redisFree(context);
-        return NULL;
-    }
-
-    return context;
-}
-
-
 static pki_rc_t
-pki_redis_sync_greet(redisContext *context, const pki_redis_sync_conf_t *conf,
-    pki_err_t *err)
+pki_redis_sync_greet(pki_redis_sync_t *sync,
+    const pki_redis_sync_conf_t *conf, pki_err_t *err)
 {
     int          argc;
     char         number[12];
@@ -164,7 +134,11 @@ pki_redis_sync_greet(redisContext *context, const pki_redis_sync_conf_t *conf,
 
         argv[argc++] = conf->secret;
 
-        rc = pki_redis_sync_ask(context, argc, argv, "OK", err);
+        rc = pki_redis_sync_ask(sync, argc, argv, "OK", err);
+
+        /* it has been sent, or never will be */
+
+        OPENSSL_cleanse(sync->out, sync->out_size);
     }
 
     if (rc == PKI_OK && conf->database != 0) {
@@ -173,13 +147,13 @@ pki_redis_sync_greet(redisContext *context, const pki_redis_sync_conf_t *conf,
         argv[0] = "SELECT";
         argv[1] = number;
 
-        rc = pki_redis_sync_ask(context, 2, argv, "OK", err);
+        rc = pki_redis_sync_ask(sync, 2, argv, "OK", err);
     }
 
     if (rc == PKI_OK) {
         argv[0] = "PING";
 
-        rc = pki_redis_sync_ask(context, 1, argv, "PONG", err);
+        rc = pki_redis_sync_ask(sync, 1, argv, "PONG", err);
     }
 
     return rc;
@@ -192,22 +166,32 @@ pki_redis_sync_greet(redisContext *context, const pki_redis_sync_conf_t *conf,
  */
 
 static pki_rc_t
-pki_redis_sync_ask(redisContext *context, int argc, const char **argv,
+pki_redis_sync_ask(pki_redis_sync_t *sync, int argc, const char **argv,
     const char *want, pki_err_t *err)
 {
+    int          i;
+    void        *p;
+    size_t       len[3];
     pki_rc_t     rc;
+    pki_err_t    why;
     redisReply  *reply;
 
-    errno = 0;
+    for (i = 0; i < argc; i++) {
+        len[i] = strlen(argv[i]);
+    }
 
-    reply = redisCommandArgv(context, argc, argv, NULL);
-    if (reply == NULL) {
-        pki_err_set(err, "no reply to %s: %s", argv[0],
-                    pki_redis_sync_why(context));
+    if (pki_redis_sync_queue(sync, argc, argv, len) != PKI_OK) {
+        pki_err_set(err, "out of memory");
+        return PKI_ERROR;
+    }
+
+    if (pki_redis_sync_reply(sync, &p, &why) != PKI_OK) {
+        pki_err_set(err, "no reply to %s: %s", argv[0], why.text);
         return PKI_ERROR;
     }
 
     rc = PKI_OK;
+    reply = p;
 
     if (reply->type == REDIS_REPLY_ERROR) {
         pki_err_set(err, "%s was refused: %s", argv[0],
@@ -286,11 +270,9 @@ pki_redis_sync_send(pki_redis_t *redis, int argc, const char **argv,
     pki_redis_sync_call_t  *call;
 
     if (!sync->broken
-        && redisAppendCommandArgv(sync->context, argc, argv, argvlen)
-           != REDIS_OK)
+        && pki_redis_sync_queue(sync, argc, argv, argvlen) != PKI_OK)
     {
-        pki_err_set(&sync->err, "cannot send: %s",
-                    pki_redis_sync_why(sync->context));
+        pki_err_set(&sync->err, "out of memory");
         pki_redis_sync_break(sync);
     }
 
@@ -311,6 +293,55 @@ pki_redis_sync_send(pki_redis_t *redis, int argc, const char **argv,
     call->data = data;
 
     sync->n++;
+}
+
+
+static pki_rc_t
+pki_redis_sync_queue(pki_redis_sync_t *sync, int argc, const char **argv,
+    const size_t *argvlen)
+{
+    char       *command, *out;
+    size_t      size;
+    pki_rc_t    rc;
+    long long   len;
+
+    command = NULL;
+    len = redisFormatCommandArgv(&command, argc, argv, argvlen);
+
+    if (len < 0) {
+        return PKI_ERROR;
+    }
+
+    rc = PKI_OK;
+    size = sync->out_size;
+
+    while (size - sync->out_len < (size_t) len
+           && size < PKI_REDIS_SYNC_OUT_MAX)
+    {
+        size *= 2;
+    }
+
+    if (size != sync->out_size) {
+        out = OPENSSL_clear_realloc(sync->out, sync->out_size, size);
+
+        if (out != NULL) {
+            sync->out = out;
+            sync->out_size = size;
+        }
+    }
+
+    if (sync->out_size - sync->out_len < (size_t) len) {
+        rc = PKI_ERROR;
+
+    } else {
+        memcpy(sync->out + sync->out_len, command, (size_t) len);
+        sync->out_len += (size_t) len;
+    }
+
+    OPENSSL_cleanse(command, (size_t) len);
+    redisFreeCommand(command);
+
+    return rc;
 }
 
 
@@ -347,15 +378,10 @@ pki_redis_sync_wait(pki_redis_sync_t *sync, pki_err_t *err)
     while (sync->n != 0) {
         reply = NULL;
 
-        if (!sync->broken) {
-            errno = 0;
-
-            if (redisGetReply(sync->context, &reply) != REDIS_OK) {
-                pki_err_set(&sync->err, "%s",
-                            pki_redis_sync_why(sync->context));
-                pki_redis_sync_break(sync);
-                reply = NULL;
-            }
+        if (!sync->broken
+            && pki_redis_sync_reply(sync, &reply, &sync->err) != PKI_OK)
+        {
+            pki_redis_sync_break(sync);
         }
 
         pki_redis_sync_call(sync, reply);
@@ -395,21 +421,87 @@ pki_redis_sync_break(pki_redis_sync_t *sync)
 {
     sync->broken = 1;
 
-    if (sync->context != NULL) {
-        redisFree(sync->context);
-        sync->context = NULL;
+    pki_redis_socket_close(&sync->sock);
+
+    if (sync->reader != NULL) {
+        redisReaderFree(sync->reader);
+        sync->reader = NULL;
+    }
+
+    OPENSSL_clear_free(sync->out, sync->out_size);
+    sync->out = NULL;
+}
+
+
+/*
+ * The next reply, within the time from now.  What is queued is written
+ * before the stop descriptor is looked at, so that a last word still goes
+ * out when nobody waits for the answer.
+ */
+
+static pki_rc_t
+pki_redis_sync_reply(pki_redis_sync_t *sync, void **reply, pki_err_t *err)
+{
+    char     buf[PKI_REDIS_SYNC_READ];
+    ssize_t  n;
+
+    *reply = NULL;
+    pki_redis_socket_time(&sync->sock, sync->timeout);
+
+    for ( ;; ) {
+        if (pki_redis_sync_write(sync, err) != PKI_OK) {
+            return PKI_ERROR;
+        }
+
+        if (redisReaderGetReply(sync->reader, reply) != REDIS_OK) {
+            pki_err_set(err, "%s", sync->reader->errstr);
+            return PKI_ERROR;
+        }
+
+        if (*reply != NULL) {
+            return PKI_OK;
+        }
+
+        if (pki_redis_socket_wait(&sync->sock, err) != PKI_OK) {
+            return PKI_ERROR;
+        }
+
+        n = pki_redis_socket_read(&sync->sock, buf, sizeof(buf), err);
+        if (n < 0) {
+            return PKI_ERROR;
+        }
+
+        if (n > 0
+            && redisReaderFeed(sync->reader, buf, (size_t) n) != REDIS_OK)
+        {
+            pki_err_set(err, "out of memory");
+            return PKI_ERROR;
+        }
     }
 }
 
 
-static const char *
-pki_redis_sync_why(const redisContext *context)
+static pki_rc_t
+pki_redis_sync_write(pki_redis_sync_t *sync, pki_err_t *err)
 {
-    if (context->err == REDIS_ERR_IO
-        && (errno == EAGAIN || errno == EWOULDBLOCK))
-    {
-        return "timed out";
+    ssize_t  n;
+
+    while (sync->out_sent < sync->out_len) {
+        n = pki_redis_socket_write(&sync->sock, sync->out + sync->out_sent,
+                                   sync->out_len - sync->out_sent, err);
+        if (n < 0) {
+            return PKI_ERROR;
+        }
+
+        if (n == 0) {
+            return PKI_OK;
+        }
+
+        sync->out_sent += (size_t) n;
     }
 
-    return context->errstr[0] ? context->errstr : "unknown error";
+    sync->out_sent = 0;
+    sync->out_len = 0;
+
+    return PKI_OK;
 }

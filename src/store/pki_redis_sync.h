@@ -1,8 +1,9 @@
 
 /*
- * The transport that waits, for tools and tests (and for the poller, whose
- * thread may): one connection, commands queued by send() and answered in
- * pki_redis_sync_wait().
+ * The transport that waits, for tools, tests and the poller's thread: one
+ * connection, commands queued by send() and answered in
+ * pki_redis_sync_wait().  hiredis encodes and decodes; the socket, TLS and
+ * the waiting are its own, so that a wait can be ended from outside.
  */
 
 #ifndef PKI_REDIS_SYNC_H
@@ -11,6 +12,8 @@
 
 #include "pki.h"
 #include "pki_redis.h"
+
+#include <openssl/ssl.h>
 
 
 typedef struct {
@@ -22,6 +25,11 @@ typedef struct {
     int               database;
     int               timeout;      /* milliseconds, for connecting and each
                                        reply */
+    SSL_CTX          *tls;          /* NULL: plain; verifies as it is set up;
+                                       must outlive the connection */
+    const char       *tls_name;     /* whom the server must be; NULL: host */
+    int               stop;         /* a descriptor that, once readable, ends
+                                       connecting and waiting; -1: none */
 } pki_redis_sync_conf_t;
 
 
@@ -30,7 +38,8 @@ typedef struct pki_redis_sync_s  pki_redis_sync_t;
 
 /*
  * Connects, AUTH, SELECT, PING.  NULL with *err set on failure; err never
- * holds the secret.  conf is not kept.  The program must ignore SIGPIPE.
+ * holds the secret.  conf is not kept.  SIGPIPE is no
+ * concern.
  */
 pki_redis_sync_t *pki_redis_sync_create(const pki_redis_sync_conf_t *conf,
     pki_err_t *err);

@@ -16,9 +16,9 @@
 #include <openssl/crypto.h>
 
 
-#define PKI_STORE_TTL_MAX        86400000L  /* a day; more is a mistake */
-#define PKI_STORE_KEY_SIZE       (PKI_OWNER_SIZE + 16)
-#define PKI_STORE_APPLY_ARGS(n)  (5 + 3 * (n))
+#define PKI_STORE_KEY_SIZE    (PKI_OWNER_SIZE + 16)
+#define PKI_STORE_FIELD_SIZE  (PKI_NAME_MAX + 4)
+#define PKI_STORE_PUSH        "push"    /* where nobody polls */
 
 
 typedef struct {
@@ -45,13 +45,6 @@ typedef struct {
 } pki_store_change_t;
 
 
-typedef struct {
-    char               key[PKI_STORE_KEY_SIZE];
-    char               owner[PKI_OWNER_SIZE];
-    char               record[48];
-} pki_store_state_t;
-
-
 static const char *pki_store_query_check(const pki_store_query_t *query);
 static void pki_store_find_copy(pki_store_find_t *find,
     const pki_store_query_t *query);
@@ -60,19 +53,14 @@ static void pki_store_find_send(pki_redis_t *redis, pki_store_find_t *find,
 static void pki_store_find_reply(void *data, const redisReply *reply);
 static const char *pki_store_find_read(pki_store_find_t *find, unsigned n,
     const redisReply *reply);
+static const char *pki_store_find_synced(pki_store_find_t *find, unsigned i,
+    const redisReply *reply);
 
 static const char *pki_store_change_check(const char *issuer,
     const pki_serial_t *serial, const pki_actor_t *actor);
 static void pki_store_change_init(pki_store_change_t *change,
     const char *issuer, const pki_serial_t *serial, const pki_actor_t *actor);
 static void pki_store_changed_reply(void *data, const redisReply *reply);
-
-static void pki_store_apply_send(pki_redis_t *redis, pki_cell_t *cell,
-    const char *directory, const char *token,
-    const pki_store_object_t *objects, size_t n);
-static const char *pki_store_lease_check(const char *directory,
-    const char *token);
-static void pki_store_done_reply(void *data, const redisReply *reply);
 
 static int pki_store_name_valid(const char *name);
 static int pki_store_serial_valid(const pki_serial_t *serial);
@@ -242,135 +230,15 @@ pki_store_record(pki_redis_t *redis, const char *issuer,
     pki_cell_arg(&args, text);
     pki_cell_arg(&args, owner);
 
-    pki_cell_send(redis, &args, pki_store_done_reply, cell);
-}
-
-
-void
-pki_store_lease(pki_redis_t *redis, const char *directory, const char *token,
-    long ttl, pki_store_done_pt done, void *data)
-{
-    char             key[PKI_STORE_KEY_SIZE], text[24];
-    const char      *refused;
-    pki_cell_args_t  args;
-    pki_cell_t      *cell;
-
-    refused = pki_store_lease_check(directory, token);
-
-    if (refused == NULL && (ttl < 1 || ttl > PKI_STORE_TTL_MAX)) {
-        refused = "a lease with a time to live that cannot be";
-    }
-
-    cell = pki_cell_begin(redis, PKI_CELL_DONE, (pki_cell_call_pt) done,
-                          data, refused, sizeof(pki_cell_t));
-    if (cell == NULL) {
-        return;
-    }
-
-    pki_store_key(key, directory, "lease", "");
-    (void) snprintf(text, sizeof(text), "%ld", ttl);
-
-    args.argc = 0;
-    pki_cell_arg(&args, "EVAL");
-    pki_cell_arg(&args, pki_store_lua_lease);
-    pki_cell_arg(&args, "1");
-    pki_cell_arg(&args, key);
-    pki_cell_arg(&args, token);
-    pki_cell_arg(&args, text);
-
-    pki_cell_send(redis, &args, pki_store_done_reply, cell);
-}
-
-
-void
-pki_store_apply(pki_redis_t *redis, const char *directory, const char *token,
-    const pki_store_object_t *objects, size_t n, pki_store_done_pt done,
-    void *data)
-{
-    size_t       i, size;
-    const char  *refused;
-    pki_cell_t  *cell;
-
-    refused = pki_store_lease_check(directory, token);
-
-    if (refused == NULL && n > PKI_STORE_APPLY_MAX) {
-        refused = "too many objects at once";
-    }
-
-    for (i = 0; refused == NULL && i < n; i++) {
-        if (!pki_record_id_valid(directory, objects[i].id)
-            || objects[i].state > PKI_RECORD_STATE_MAX
-            || !pki_record_time_valid(objects[i].since))
-        {
-            refused = "an object with an id, a state or a time that cannot be";
-        }
-    }
-
-    size = sizeof(pki_cell_t);
-
-    if (refused == NULL) {
-        size += n * sizeof(pki_store_state_t)
-                + PKI_STORE_APPLY_ARGS(n) * (sizeof(char *) + sizeof(size_t));
-    }
-
-    cell = pki_cell_begin(redis, PKI_CELL_DONE,
-                           (pki_cell_call_pt) done, data, refused, size);
-    if (cell == NULL) {
-        return;
-    }
-
-    pki_store_apply_send(redis, cell, directory, token, objects, n);
-}
-
-
-void
-pki_store_commit(pki_redis_t *redis, const char *directory,
-    const char *token, const char *link, time_t at, pki_store_done_pt done,
-    void *data)
-{
-    char             lease[PKI_STORE_KEY_SIZE], sync[PKI_STORE_KEY_SIZE];
-    char             text[24];
-    const char      *refused;
-    pki_cell_args_t  args;
-    pki_cell_t      *cell;
-
-    refused = pki_store_lease_check(directory, token);
-
-    if (refused == NULL && !pki_record_time_valid(at)) {
-        refused = "a round with a time that cannot be";
-    }
-
-    cell = pki_cell_begin(redis, PKI_CELL_DONE, (pki_cell_call_pt) done,
-                          data, refused, sizeof(pki_cell_t));
-    if (cell == NULL) {
-        return;
-    }
-
-    pki_store_key(lease, directory, "lease", "");
-    pki_store_key(sync, directory, "sync", "");
-    (void) snprintf(text, sizeof(text), "%lld", (long long) at);
-
-    args.argc = 0;
-    pki_cell_arg(&args, "EVAL");
-    pki_cell_arg(&args, pki_store_lua_commit);
-    pki_cell_arg(&args, "2");
-    pki_cell_arg(&args, lease);
-    pki_cell_arg(&args, sync);
-    pki_cell_arg(&args, token);
-    pki_cell_arg(&args, text);
-
-    if (link != NULL) {
-        pki_cell_arg(&args, link);
-    }
-
-    pki_cell_send(redis, &args, pki_store_done_reply, cell);
+    pki_cell_send(redis, &args, pki_cell_done, cell);
 }
 
 
 static const char *
 pki_store_query_check(const pki_store_query_t *query)
 {
-    unsigned  i;
+    unsigned     i, k;
+    const char  *resource;
 
     if (!pki_store_name_valid(query->issuer)
         || !pki_store_serial_valid(&query->serial)
@@ -386,6 +254,14 @@ pki_store_query_check(const pki_store_query_t *query)
                                     query->objects[i].id))
         {
             return "a question with a directory or an object that cannot be";
+        }
+
+        for (k = 0; k < PKI_STORE_RESOURCES; k++) {
+            resource = query->objects[i].resources[k];
+
+            if (resource != NULL && !pki_store_name_valid(resource)) {
+                return "a question with a resource that cannot be";
+            }
         }
     }
 
@@ -410,6 +286,8 @@ pki_store_find_copy(pki_store_find_t *find, const pki_store_query_t *query)
     for (i = 0; i < query->nobjects; i++) {
         object = &find->found.facts.objects[i];
         object->max_age = query->objects[i].max_age;
+        object->last = query->objects[i].last;
+        object->group = query->objects[i].group;
 
         len = strlen(query->objects[i].directory) + 1;
         memcpy(p, query->objects[i].directory, len);
@@ -431,7 +309,9 @@ pki_store_find_send(pki_redis_t *redis, pki_store_find_t *find,
     const pki_store_query_t *query)
 {
     char             key[PKI_STORE_KEY_SIZE], hex[PKI_SERIAL_HEX_SIZE];
-    unsigned         i;
+    char             field[PKI_STORE_RESOURCES][PKI_STORE_FIELD_SIZE];
+    unsigned         i, k;
+    const char      *resource;
     pki_cell_args_t  args;
 
     (void) pki_serial_to_text(&query->serial, hex);
@@ -459,9 +339,25 @@ pki_store_find_send(pki_redis_t *redis, pki_store_find_t *find,
 
         pki_store_key(key, query->objects[i].directory, "sync", "");
         args.argc = 0;
-        pki_cell_arg(&args, "HGET");
+        pki_cell_arg(&args, "HMGET");
         pki_cell_arg(&args, key);
-        pki_cell_arg(&args, "at");
+
+        for (k = 0; k < PKI_STORE_RESOURCES; k++) {
+            resource = query->objects[i].resources[k];
+
+            if (resource == NULL && k == 0) {
+                resource = PKI_STORE_PUSH;
+            }
+
+            if (resource == NULL) {
+                break;
+            }
+
+            (void) snprintf(field[k], PKI_STORE_FIELD_SIZE, "%s.at",
+                            resource);
+            pki_cell_arg(&args, field[k]);
+        }
+
         pki_cell_send(redis, &args, pki_store_find_reply, find);
     }
 }
@@ -504,11 +400,14 @@ static const char *
 pki_store_find_read(pki_store_find_t *find, unsigned n,
     const redisReply *reply)
 {
-    long long           at;
     const char         *error;
     pki_bytes_t         text;
     pki_facts_t        *facts;
     pki_object_fact_t  *object;
+
+    if (n > 1 && n % 2 != 0) {
+        return pki_store_find_synced(find, (n - 3) / 2, reply);
+    }
 
     if (reply != NULL && reply->type == REDIS_REPLY_NIL) {
         return NULL;
@@ -546,21 +445,68 @@ pki_store_find_read(pki_store_find_t *find, unsigned n,
 
     object = &facts->objects[(n - 2) / 2];
 
-    if (n % 2 == 0) {
-        if (pki_object_read(text, &object->state, &object->since) != PKI_OK) {
-            return "unreadable object record";
+    if (pki_object_read(text, &object->state, &object->since,
+                        find->found.aliases[(n - 2) / 2])
+        != PKI_OK)
+    {
+        return "unreadable object record";
+    }
+
+    object->found = 1;
+
+    return NULL;
+}
+
+
+/* The earliest round of the resources asked for; none when one has none. */
+
+static const char *
+pki_store_find_synced(pki_store_find_t *find, unsigned i,
+    const redisReply *reply)
+{
+    size_t        n;
+    long long     at, first;
+    const char   *error;
+    redisReply   *round;
+    pki_bytes_t   text;
+
+    error = pki_cell_said(reply, REDIS_REPLY_ARRAY, &find->err);
+    if (error != NULL) {
+        return error;
+    }
+
+    if (reply->elements == 0 || reply->elements > PKI_STORE_RESOURCES) {
+        return "unexpected reply of Redis";
+    }
+
+    first = PKI_RECORD_TIME_MAX;
+
+    for (n = 0; n < reply->elements; n++) {
+        round = reply->element[n];
+
+        if (round->type == REDIS_REPLY_NIL) {
+            first = 0;
+            continue;
         }
 
-        object->found = 1;
+        error = pki_cell_said(round, REDIS_REPLY_STRING, &find->err);
+        if (error != NULL) {
+            return error;
+        }
 
-        return NULL;
+        text.data = (unsigned char *) round->str;
+        text.len = round->len;
+
+        if (pki_record_number(text, PKI_RECORD_TIME_MAX, &at) != PKI_OK) {
+            return "unreadable time of a directory's last round";
+        }
+
+        if (at < first) {
+            first = at;
+        }
     }
 
-    if (pki_record_number(text, PKI_RECORD_TIME_MAX, &at) != PKI_OK) {
-        return "unreadable time of a directory's last round";
-    }
-
-    object->synced_at = (time_t) at;
+    find->found.facts.objects[i].synced_at = (time_t) first;
 
     return NULL;
 }
@@ -639,106 +585,6 @@ pki_store_changed_reply(void *data, const redisReply *reply)
 
     } else {
         changed(cell->data, result, text.len ? &present : NULL, NULL);
-    }
-
-    OPENSSL_free(cell);
-}
-
-
-/*
- * The cell was made with room behind it for the texts, then for the
- * arguments and their lengths.
- */
-
-static void
-pki_store_apply_send(pki_redis_t *redis, pki_cell_t *cell,
-    const char *directory, const char *token,
-    const pki_store_object_t *objects, size_t n)
-{
-    int                 argc;
-    char                lease[PKI_STORE_KEY_SIZE], keys[24];
-    size_t              i, max, *len;
-    const char        **argv;
-    pki_store_state_t  *states;
-
-    max = PKI_STORE_APPLY_ARGS(n);
-    argv = (const char **) (cell + 1);
-    len = (size_t *) (argv + max);
-    states = (pki_store_state_t *) (len + max);
-
-    for (i = 0; i < n; i++) {
-        pki_store_key(states[i].key, directory, "object:", objects[i].id);
-        (void) pki_owner_object(states[i].owner, directory, objects[i].id);
-        (void) snprintf(states[i].record, sizeof(states[i].record),
-                        "1 %u %lld", objects[i].state,
-                        (long long) objects[i].since);
-    }
-
-    pki_store_key(lease, directory, "lease", "");
-    (void) snprintf(keys, sizeof(keys), "%zu", n + 1);
-
-    argc = 0;
-    argv[argc++] = "EVAL";
-    argv[argc++] = pki_store_lua_apply;
-    argv[argc++] = keys;
-    argv[argc++] = lease;
-
-    for (i = 0; i < n; i++) {
-        argv[argc++] = states[i].key;
-    }
-
-    argv[argc++] = token;
-
-    for (i = 0; i < n; i++) {
-        argv[argc++] = states[i].record;
-        argv[argc++] = states[i].owner;
-    }
-
-    for (i = 0; i < (size_t) argc; i++) {
-        len[i] = strlen(argv[i]);
-    }
-
-    redis->send(redis, argc, argv, len, pki_store_done_reply, cell);
-}
-
-
-static const char *
-pki_store_lease_check(const char *directory, const char *token)
-{
-    if (!pki_store_name_valid(directory) || *token == '\0') {
-        return "a directory or a token that cannot be";
-    }
-
-    return NULL;
-}
-
-
-static void
-pki_store_done_reply(void *data, const redisReply *reply)
-{
-    pki_cell_t *cell = data;
-
-    pki_err_t           err;
-    const char         *error;
-    pki_store_done_pt   done;
-    pki_store_result_t  result;
-
-    done = (pki_store_done_pt) cell->call;
-
-    error = pki_cell_result(reply, REDIS_REPLY_INTEGER, &result, &err);
-
-    if (error == NULL
-        && (reply->element[1]->integer < 0
-            || reply->element[1]->integer > PKI_STORE_APPLY_MAX))
-    {
-        error = "Redis replied with a number that cannot be";
-    }
-
-    if (error != NULL) {
-        pki_cell_fail(cell, error);
-
-    } else {
-        done(cell->data, result, reply->element[1]->integer, NULL);
     }
 
     OPENSSL_free(cell);

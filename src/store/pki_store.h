@@ -12,17 +12,28 @@
  *                                            invalidity who
  *   pki:{<issuer>}:audit             stream  action serial reason who from
  *                                            why at
- *   pki:{<directory>}:object:<id>    string  1 state since
- *   pki:{<directory>}:sync           hash    at link
+ *   pki:{<directory>}:object:<id>    string  1 state since alias
+ *   pki:{<directory>}:index:<res>    hash    key -> 1 round id
+ *   pki:{<directory>}:pending:<res>  hash    id -> 1 state since alias
+ *   pki:{<directory>}:sync           hash    <res>.at, .link, .round,
+ *                                            .full, .guard, .rounds;
+ *                                            asked, release
+ *   pki:{<directory>}:names          hash    a UPN in lower case -> id
+ *   pki:{<directory>}:wanted         set     of ids
+ *   pki:{<directory>}:recheck        zset    of ids, by when
+ *   pki:{<directory>}:absent         hash    id -> since when
+ *   pki:{<directory>}:status         hash    what the poller says
  *   pki:{<directory>}:lease          string  token, with a time to live
  *   pki:news                         channel of owners
  *
  * SERIAL is upper-case hexadecimal; times are seconds since the Epoch; the
- * last field of a record runs to its end and may hold spaces.
+ * last field of a record runs to its end and may hold spaces.  <res> is a
+ * resource of a directory, key the name that the directory itself has for an
+ * object; the verbs of directories are in pki_state.h.
  *
  * An owner names whose facts changed: "cert:<issuer>:<SERIAL>",
  * "object:<directory>:<id>" or "all".  The script that changes a fact also
- * publishes its owner.
+ * publishes its owner.  "hint:<directory>" wakes the directory's poller.
  *
  * Verbs return nothing: each calls its callback exactly once, through the
  * transport, and never from inside the call.  Arguments are copied.  No
@@ -43,11 +54,12 @@
 #define PKI_NAME_MAX        64      /* of an issuer or a directory */
 #define PKI_STORE_WHO_MAX   256     /* of who, from, why, requester */
 #define PKI_OWNER_SIZE      256     /* "object:", name, id and a zero octet */
-#define PKI_STORE_APPLY_MAX 1000    /* objects at once; Redis stands still */
+#define PKI_STORE_RESOURCES 2       /* of a directory, about one object */
 #define PKI_STORE_CALLBACKS 8       /* different functions of each type below,
                                        in one program; more are FAILED */
 #define PKI_NEWS_CHANNEL    "pki:news"
 #define PKI_NEWS_ALL        "all"
+#define PKI_NEWS_HINT       "hint:"
 
 
 typedef enum {
@@ -92,7 +104,11 @@ typedef struct {
     struct {
         const char   *directory;
         const char   *id;
+        const char   *resources[PKI_STORE_RESOURCES];   /* or NULL; the
+                                       earliest of their rounds counts */
         time_t        max_age;
+        unsigned      last:1;
+        unsigned      group;
     }                 objects[PKI_FACTS_OBJECTS];
 } pki_store_query_t;
 
@@ -102,15 +118,10 @@ typedef struct {
     pki_facts_t       facts;        /* recorded, manual and objects are set */
     pki_revocation_t  revocation;   /* of facts.manual */
     pki_record_t      record;       /* when facts.recorded */
+    char              aliases[PKI_FACTS_OBJECTS][PKI_OBJECT_ID_SIZE];
+                                    /* of objects, "" when there is none */
     const char       *error;        /* of FAILED */
 } pki_store_found_t;
-
-
-typedef struct {
-    const char       *id;
-    unsigned          state;        /* PKI_OBJECT_* */
-    time_t            since;
-} pki_store_object_t;
 
 
 /* All strings of the answer are gone when the callback returns. */
@@ -165,37 +176,13 @@ void pki_store_record(pki_redis_t *redis, const char *issuer,
     pki_store_done_pt done, void *data);
 
 /*
- * Takes or renews a directory's lease for `ttl` milliseconds.  CONFLICT:
- * somebody else holds it.  The token is the caller's, random.  n is 1 when
- * the lease was free before, also if it was lost, and 0 when renewed.
- */
-void pki_store_lease(pki_redis_t *redis, const char *directory,
-    const char *token, long ttl, pki_store_done_pt done, void *data);
-
-/*
- * Writes object states, publishing those that changed; n is their number.
- * An object that is in that state already keeps its `since`.
- * CONFLICT, and nothing written: the token does not hold the lease.
- */
-void pki_store_apply(pki_redis_t *redis, const char *directory,
-    const char *token, const pki_store_object_t *objects, size_t n,
-    pki_store_done_pt done, void *data);
-
-/*
- * Ends a round: stores the delta link and the time.  link may be NULL: the
- * stored one stays.  CONFLICT as above.
- */
-void pki_store_commit(pki_redis_t *redis, const char *directory,
-    const char *token, const char *link, time_t at, pki_store_done_pt done,
-    void *data);
-
-/*
  * The readers of the records, for the fuzzer: each takes one value as Redis
  * gave it.  PKI_INVALID: not of our making.
  */
 pki_rc_t pki_record_read(pki_bytes_t text, pki_record_t *record);
 pki_rc_t pki_revocation_read(pki_bytes_t text, pki_revocation_t *revocation);
-pki_rc_t pki_object_read(pki_bytes_t text, unsigned *state, time_t *since);
+pki_rc_t pki_object_read(pki_bytes_t text, unsigned *state, time_t *since,
+    char alias[PKI_OBJECT_ID_SIZE]);
 
 
 #endif /* PKI_STORE_H */

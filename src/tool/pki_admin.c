@@ -60,9 +60,9 @@ static int pki_admin_address(const char *address, char *host, size_t size,
 static const pki_admin_option_t  pki_admin_options[PKI_ADMIN_OPT_N] = {
     { "database", 0 }, { "directory", 0 }, { "file", 0 }, { "guid", 0 },
     { "id", 0 }, { "issuer", 0 }, { "key-file", 0 }, { "kind", 0 },
-    { "reason", 0 }, { "redis", 0 }, { "requester", 0 },
+    { "name", 0 }, { "reason", 0 }, { "redis", 0 }, { "requester", 0 },
     { "secret-file", 0 }, { "source", 0 }, { "state", 0 },
-    { "unrecorded", 1 }, { "user", 0 }
+    { "unrecorded", 1 }, { "upn", 0 }, { "user", 0 }
 };
 
 
@@ -78,10 +78,12 @@ static const pki_admin_option_t  pki_admin_options[PKI_ADMIN_OPT_N] = {
 static const pki_admin_command_t  pki_admin_commands[] = {
 
     { "serial", "make", pki_admin_serial_make,
-      PKI_ADMIN_BIT(KIND) | PKI_ADMIN_BIT(GUID) | PKI_ADMIN_BIT(ID)
-      | PKI_ADMIN_BIT(USER) | PKI_ADMIN_BIT(KEY_FILE),
+      PKI_ADMIN_STORE | PKI_ADMIN_BIT(KIND) | PKI_ADMIN_BIT(GUID)
+      | PKI_ADMIN_BIT(ID) | PKI_ADMIN_BIT(UPN) | PKI_ADMIN_BIT(DIRECTORY)
+      | PKI_ADMIN_BIT(KEY_FILE),
       PKI_ADMIN_BIT(KIND), 0, 0,
-      "--kind KIND [--guid GUID | --id N [--user N]] [--key-file FILE]",
+      "--kind KIND [--guid GUID | --id N [--user N] | --upn NAME\n"
+      "        --directory NAME --redis ADDR] [--key-file FILE]",
       "prints a new serial number; sealed, if there is a key file" },
 
     { "serial", "show", pki_admin_serial_show,
@@ -117,13 +119,20 @@ static const pki_admin_command_t  pki_admin_commands[] = {
       "SERIAL",
       "prints the facts about a certificate" },
 
-    { "object", NULL, pki_admin_store_object,
+    { "object", NULL, pki_admin_state_object,
       PKI_ADMIN_STORE | PKI_ADMIN_BIT(DIRECTORY) | PKI_ADMIN_BIT(ID)
       | PKI_ADMIN_BIT(STATE),
       PKI_ADMIN_BIT(REDIS) | PKI_ADMIN_BIT(DIRECTORY) | PKI_ADMIN_BIT(ID)
       | PKI_ADMIN_BIT(STATE), 0, 0,
       "--redis ADDR --directory NAME --id ID --state STATE,...|none",
       "a directory's round by hand, with one object" },
+
+    { "resolve", NULL, pki_admin_state_resolve,
+      PKI_ADMIN_STORE | PKI_ADMIN_BIT(DIRECTORY) | PKI_ADMIN_BIT(NAME),
+      PKI_ADMIN_BIT(REDIS) | PKI_ADMIN_BIT(DIRECTORY) | PKI_ADMIN_BIT(NAME),
+      0, 0,
+      "--redis ADDR --directory NAME --name UPN",
+      "prints the id of the object that a UPN leads to" },
 
     { "token", NULL, pki_admin_token,
       PKI_ADMIN_BIT(FILE), 0, 2, 2,
@@ -300,8 +309,9 @@ pki_admin_help(FILE *out)
     }
 
     fprintf(out, "\nADDR is unix:/path or host:port; with it go --user NAME,"
-                 " --secret-file FILE,\n--database N.  STATE: deleted retired"
-                 " endpoint disabled noncompliant risky.\nKIND:");
+                 " --secret-file FILE,\n--database N.\nSTATE: none deleted"
+                 " retired endpoint disabled noncompliant risky removed\n"
+                 "       unmanaged silent missing unclear.\nKIND:");
 
     for (i = PKI_KIND_DEVICE; i <= PKI_KIND_AD_USER; i++) {
         fprintf(out, "%s%s", i % 3 == 0 && i ? "\n      " : " ",
@@ -403,6 +413,7 @@ pki_admin_connect(const pki_admin_line_t *line, pki_redis_sync_t **sync)
     pki_redis_sync_conf_t   conf;
 
     memset(&conf, 0, sizeof(conf));
+    conf.stop = -1;
     conf.timeout = PKI_ADMIN_TIMEOUT;
     conf.user = line->opt[PKI_ADMIN_OPT_USER];
     address = line->opt[PKI_ADMIN_OPT_REDIS];

@@ -12,6 +12,7 @@
 
 #include "pki_redis_sync.h"
 #include "pki_serial.h"
+#include "pki_store.h"
 
 
 #define PKI_ADMIN_NAME      "pki-admin"
@@ -35,6 +36,7 @@ typedef enum {
     PKI_ADMIN_OPT_ISSUER,
     PKI_ADMIN_OPT_KEY_FILE,
     PKI_ADMIN_OPT_KIND,
+    PKI_ADMIN_OPT_NAME,
     PKI_ADMIN_OPT_REASON,
     PKI_ADMIN_OPT_REDIS,
     PKI_ADMIN_OPT_REQUESTER,
@@ -42,6 +44,7 @@ typedef enum {
     PKI_ADMIN_OPT_SOURCE,
     PKI_ADMIN_OPT_STATE,
     PKI_ADMIN_OPT_UNRECORDED,
+    PKI_ADMIN_OPT_UPN,
     PKI_ADMIN_OPT_USER,
     PKI_ADMIN_OPT_N
 } pki_admin_opt_t;
@@ -52,6 +55,23 @@ typedef struct {
     const char       **args;
     int                nargs;
 } pki_admin_line_t;
+
+
+/* what the store answered */
+
+typedef struct {
+    pki_store_result_t  result;
+    long long           n;
+    int                 has_present;
+    pki_revocation_t    present;
+    char                error[PKI_ERR_LEN];
+} pki_admin_answer_t;
+
+
+typedef struct {
+    pki_admin_answer_t  answer;
+    char                id[PKI_OWNER_SIZE];
+} pki_admin_resolved_t;
 
 
 /* pki_admin_serial.c */
@@ -65,7 +85,25 @@ int pki_admin_store_record(const pki_admin_line_t *line);
 int pki_admin_store_revoke(const pki_admin_line_t *line);
 int pki_admin_store_release(const pki_admin_line_t *line);
 int pki_admin_store_find(const pki_admin_line_t *line);
-int pki_admin_store_object(const pki_admin_line_t *line);
+
+/* Waits, and says so when the answer is a failure. */
+int pki_admin_wait(pki_redis_sync_t *sync, pki_admin_answer_t *answer);
+
+/* A pki_store_done_pt; data is the pki_admin_answer_t to fill. */
+void pki_admin_done(void *data, pki_store_result_t result, long long n,
+    const char *error);
+
+/* pki_admin_state.c */
+
+int pki_admin_state_object(const pki_admin_line_t *line);
+int pki_admin_state_resolve(const pki_admin_line_t *line);
+
+/* Prints the names of an object's states. */
+void pki_admin_state_show(unsigned state);
+
+/* Asks the directory of --directory which id the name leads to. */
+int pki_admin_resolve(const pki_admin_line_t *line, const char *name,
+    pki_admin_resolved_t *resolved);
 
 /* pki_admin.c */
 

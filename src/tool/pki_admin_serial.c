@@ -12,6 +12,8 @@
 
 static int pki_admin_serial_payload(const pki_admin_line_t *line,
     pki_binding_t *binding);
+static int pki_admin_serial_payload_upn(const pki_admin_line_t *line,
+    pki_binding_t *binding);
 static int pki_admin_serial_payload_jamf(const pki_admin_line_t *line,
     pki_binding_t *binding);
 
@@ -82,6 +84,10 @@ pki_admin_serial_payload(const pki_admin_line_t *line, pki_binding_t *binding)
         return pki_admin_serial_payload_jamf(line, binding);
     }
 
+    if (line->opt[PKI_ADMIN_OPT_UPN] != NULL) {
+        return pki_admin_serial_payload_upn(line, binding);
+    }
+
     guid = line->opt[PKI_ADMIN_OPT_GUID];
 
     if (line->opt[PKI_ADMIN_OPT_ID] || line->opt[PKI_ADMIN_OPT_USER]
@@ -109,6 +115,43 @@ pki_admin_serial_payload(const pki_admin_line_t *line, pki_binding_t *binding)
     binding->payload[8] = (binding->payload[8] & 0x3f) | 0x80;
 
     return rc;
+}
+
+
+/* The certificate is bound to the object, not to its present name. */
+
+static int
+pki_admin_serial_payload_upn(const pki_admin_line_t *line,
+    pki_binding_t *binding)
+{
+    int                   rc;
+    const char           *guid;
+    pki_admin_resolved_t  resolved;
+
+    if (binding->kind != PKI_KIND_USER || line->opt[PKI_ADMIN_OPT_GUID]
+        || line->opt[PKI_ADMIN_OPT_ID]
+        || line->opt[PKI_ADMIN_OPT_DIRECTORY] == NULL
+        || line->opt[PKI_ADMIN_OPT_REDIS] == NULL)
+    {
+        return pki_admin_fail(PKI_ADMIN_USAGE, "--upn is for kind User and"
+                              " needs --directory and --redis");
+    }
+
+    rc = pki_admin_resolve(line, line->opt[PKI_ADMIN_OPT_UPN], &resolved);
+    if (rc != PKI_ADMIN_DONE) {
+        return rc;
+    }
+
+    guid = resolved.id + sizeof("user/") - 1;
+
+    if (strncmp(resolved.id, "user/", sizeof("user/") - 1) != 0
+        || pki_guid_from_text(guid, strlen(guid), binding->payload) != PKI_OK)
+    {
+        return pki_admin_fail(PKI_ADMIN_REFUSED, "\"%s\" is no user with a"
+                              " GUID", resolved.id);
+    }
+
+    return PKI_ADMIN_DONE;
 }
 
 

@@ -1,7 +1,7 @@
 
 /*
  * The store by hand: certificates are recorded, revoked, released and
- * looked up, and an object's state is set as a directory's round would.
+ * looked up.
  */
 
 #include "pki_admin.h"
@@ -18,20 +18,8 @@
 
 
 #define PKI_ADMIN_STORE_BATCH  500      /* certificates under way */
-#define PKI_ADMIN_STORE_LEASE  30000    /* milliseconds; given back at once */
 
 #define PKI_ADMIN_STORE_DIRECTORIES  (PKI_FACTS_OBJECTS / PKI_BINDING_OBJECTS)
-
-
-/* what the store answered */
-
-typedef struct {
-    pki_store_result_t  result;
-    long long           n;
-    int                 has_present;
-    pki_revocation_t    present;
-    char                error[PKI_ERR_LEN];
-} pki_admin_answer_t;
 
 
 typedef struct {
@@ -57,34 +45,18 @@ static int pki_admin_store_changed_exit(const pki_admin_answer_t *answer,
 static int pki_admin_store_find_objects(const pki_admin_line_t *line,
     char *directories, pki_object_id_t *objects, pki_store_query_t *query);
 static void pki_admin_store_found(void *data, const pki_store_found_t *found);
-static int pki_admin_store_wait(pki_redis_sync_t *sync,
-    pki_admin_answer_t *answer);
 static void pki_admin_store_changed(void *data, pki_store_result_t result,
     const pki_revocation_t *present, const char *error);
-static void pki_admin_store_done(void *data, pki_store_result_t result,
-    long long n, const char *error);
 static int pki_admin_store_reason(const char *text, pki_reason_t *reason);
-static void pki_admin_store_states(unsigned state);
-static int pki_admin_store_state(const char *text, unsigned *state);
 static const char *pki_admin_store_user(char *buf, size_t size);
 static void pki_admin_store_time(const char *name, time_t t);
 
 
-static const struct {
-    const char        *name;
-    unsigned           state;
-} pki_admin_states[] = {
-    { "none", 0 },
-    { "deleted", PKI_OBJECT_DELETED },
-    { "retired", PKI_OBJECT_RETIRED },
-    { "endpoint", PKI_OBJECT_ENDPOINT },
-    { "disabled", PKI_OBJECT_DISABLED },
-    { "noncompliant", PKI_OBJECT_NONCOMPLIANT },
-    { "risky", PKI_OBJECT_RISKY }
-};
+/* in whose rounds an object is seen; by pki_object_class_t */
 
-#define PKI_ADMIN_STORE_STATES                                              \
-    (sizeof(pki_admin_states) / sizeof(pki_admin_states[0]))
+static const char *const  pki_admin_resources[] = {
+    "devices", "users", "computers", "mobile", "users"
+};
 
 
 int
@@ -319,7 +291,7 @@ pki_admin_store_revoke(const pki_admin_line_t *line)
                      &actor, line->opt[PKI_ADMIN_OPT_UNRECORDED] != NULL,
                      pki_admin_store_changed, &answer);
 
-    rc = pki_admin_store_wait(sync, &answer);
+    rc = pki_admin_wait(sync, &answer);
     pki_redis_sync_destroy(sync);
 
     if (rc != PKI_ADMIN_DONE) {
@@ -359,7 +331,7 @@ pki_admin_store_release(const pki_admin_line_t *line)
                       line->opt[PKI_ADMIN_OPT_ISSUER], &sn, &actor,
                       pki_admin_store_changed, &answer);
 
-    rc = pki_admin_store_wait(sync, &answer);
+    rc = pki_admin_wait(sync, &answer);
     pki_redis_sync_destroy(sync);
 
     if (rc != PKI_ADMIN_DONE) {
@@ -436,7 +408,7 @@ pki_admin_store_find(const pki_admin_line_t *line)
         pki_store_find(pki_redis_sync_transport(sync), &query,
                        pki_admin_store_found, &answer);
 
-        rc = pki_admin_store_wait(sync, &answer);
+        rc = pki_admin_wait(sync, &answer);
         pki_redis_sync_destroy(sync);
     }
 
@@ -489,6 +461,8 @@ pki_admin_store_find_objects(const pki_admin_line_t *line, char *directories,
         for (i = 0; i < n; i++) {
             query->objects[query->nobjects].directory = directory;
             query->objects[query->nobjects].id = objects[i].id;
+            query->objects[query->nobjects].resources[0] =
+                             pki_admin_resources[objects[i].class];
             query->nobjects++;
         }
     }
@@ -503,7 +477,7 @@ pki_admin_store_found(void *data, const pki_store_found_t *found)
     unsigned                  i;
     const pki_object_fact_t  *object;
 
-    pki_admin_store_done(data, found->result, 0, found->error);
+    pki_admin_done(data, found->result, 0, found->error);
 
     if (found->result != PKI_STORE_DONE) {
         return;
@@ -537,7 +511,7 @@ pki_admin_store_found(void *data, const pki_store_found_t *found)
         printf("object: %s in %s\n", object->id, object->directory);
 
         if (object->found) {
-            pki_admin_store_states(object->state);
+            pki_admin_state_show(object->state);
             pki_admin_store_time("since", object->since);
         }
 
@@ -548,98 +522,8 @@ pki_admin_store_found(void *data, const pki_store_found_t *found)
 }
 
 
-static void
-pki_admin_store_states(unsigned state)
-{
-    size_t       i;
-    const char  *separator;
-
-    printf("state:");
-    separator = " ";
-
-    for (i = 0; i < PKI_ADMIN_STORE_STATES; i++) {
-        if (state == pki_admin_states[i].state
-            || (state & pki_admin_states[i].state))
-        {
-            printf("%s%s", separator, pki_admin_states[i].name);
-            separator = ",";
-        }
-    }
-
-    printf("\n");
-}
-
-
-/* The lease is given back by renewing it for a moment. */
-
 int
-pki_admin_store_object(const pki_admin_line_t *line)
-{
-    int                  i, rc;
-    char                 token[2 * PKI_ADMIN_RANDOM + 1];
-    const char          *directory;
-    pki_redis_t         *redis;
-    unsigned char        random[PKI_ADMIN_RANDOM];
-    pki_redis_sync_t    *sync;
-    pki_admin_answer_t   answer[4];
-    pki_store_object_t   object;
-
-    directory = line->opt[PKI_ADMIN_OPT_DIRECTORY];
-    object.id = line->opt[PKI_ADMIN_OPT_ID];
-    object.since = time(NULL);
-
-    rc = pki_admin_store_state(line->opt[PKI_ADMIN_OPT_STATE], &object.state);
-
-    if (rc == PKI_ADMIN_DONE) {
-        rc = pki_admin_random(random, sizeof(random));
-    }
-
-    if (rc == PKI_ADMIN_DONE) {
-        rc = pki_admin_connect(line, &sync);
-    }
-
-    if (rc != PKI_ADMIN_DONE) {
-        return rc;
-    }
-
-    pki_admin_hex(token, random, sizeof(random));
-    redis = pki_redis_sync_transport(sync);
-
-    pki_store_lease(redis, directory, token, PKI_ADMIN_STORE_LEASE,
-                    pki_admin_store_done, &answer[0]);
-    pki_store_apply(redis, directory, token, &object, 1,
-                    pki_admin_store_done, &answer[1]);
-    pki_store_commit(redis, directory, token, NULL, object.since,
-                     pki_admin_store_done, &answer[2]);
-    pki_store_lease(redis, directory, token, 1, pki_admin_store_done,
-                    &answer[3]);
-
-    rc = pki_admin_store_wait(sync, &answer[0]);
-    pki_redis_sync_destroy(sync);
-
-    if (rc != PKI_ADMIN_DONE) {
-        return rc;
-    }
-
-    for (i = 0; i < 3; i++) {
-        if (answer[i].result == PKI_STORE_CONFLICT) {
-            return pki_admin_fail(PKI_ADMIN_REFUSED, "somebody else holds"
-                                  " the lease of \"%s\"", directory);
-        }
-
-        if (answer[i].result != PKI_STORE_DONE) {
-            return pki_admin_fail(PKI_ADMIN_FAILED, "%s", answer[i].error);
-        }
-    }
-
-    printf("%s\n", answer[1].n ? "changed" : "already so");
-
-    return PKI_ADMIN_DONE;
-}
-
-
-static int
-pki_admin_store_wait(pki_redis_sync_t *sync, pki_admin_answer_t *answer)
+pki_admin_wait(pki_redis_sync_t *sync, pki_admin_answer_t *answer)
 {
     pki_err_t  err;
 
@@ -661,7 +545,7 @@ pki_admin_store_changed(void *data, pki_store_result_t result,
 {
     pki_admin_answer_t  *answer = data;
 
-    pki_admin_store_done(data, result, 0, error);
+    pki_admin_done(data, result, 0, error);
 
     if (present != NULL) {
         answer->has_present = 1;
@@ -670,8 +554,8 @@ pki_admin_store_changed(void *data, pki_store_result_t result,
 }
 
 
-static void
-pki_admin_store_done(void *data, pki_store_result_t result, long long n,
+void
+pki_admin_done(void *data, pki_store_result_t result, long long n,
     const char *error)
 {
     pki_admin_answer_t  *answer = data;
@@ -712,39 +596,6 @@ pki_admin_store_reason(const char *text, pki_reason_t *reason)
     }
 
     return pki_admin_fail(PKI_ADMIN_USAGE, "\"%s\" is no reason", text);
-}
-
-
-static int
-pki_admin_store_state(const char *text, unsigned *state)
-{
-    size_t  i, len;
-
-    *state = 0;
-
-    for ( ;; ) {
-        len = strcspn(text, ",");
-
-        for (i = 0; i < PKI_ADMIN_STORE_STATES; i++) {
-            if (strlen(pki_admin_states[i].name) == len
-                && strncmp(pki_admin_states[i].name, text, len) == 0)
-            {
-                break;
-            }
-        }
-
-        if (i == PKI_ADMIN_STORE_STATES) {
-            return pki_admin_fail(PKI_ADMIN_USAGE, "unknown state in --state");
-        }
-
-        *state |= pki_admin_states[i].state;
-
-        if (text[len] == '\0') {
-            return PKI_ADMIN_DONE;
-        }
-
-        text += len + 1;
-    }
 }
 
 

@@ -22,6 +22,13 @@ static void test_note(void *data, pki_store_result_t result,
 static void test_found(void *data, const pki_store_found_t *found);
 static void test_changed(void *data, pki_store_result_t result,
     const pki_revocation_t *present, const char *error);
+static void test_applied(void *data, pki_store_result_t result,
+    const pki_state_applied_t *applied, const char *error);
+static void test_synced(void *data, pki_store_result_t result,
+    const pki_state_sync_t *sync, const char *error);
+static void test_listed(void *data, pki_store_result_t result,
+    const pki_state_item_t *items, size_t n, unsigned long long next,
+    const char *error);
 static void *test_begin(pki_cell_kind_t kind, test_got_t *got,
     const char *refused);
 static void test_kind(pki_cell_kind_t kind);
@@ -64,6 +71,9 @@ main(void)
     test_kind(PKI_CELL_FOUND);
     test_kind(PKI_CELL_CHANGED);
     test_kind(PKI_CELL_DONE);
+    test_kind(PKI_CELL_APPLIED);
+    test_kind(PKI_CELL_SYNC);
+    test_kind(PKI_CELL_LIST);
     test_seats();
     test_replies();
 
@@ -98,6 +108,35 @@ test_changed(void *data, pki_store_result_t result,
 }
 
 
+static void
+test_applied(void *data, pki_store_result_t result,
+    const pki_state_applied_t *applied, const char *error)
+{
+    is_int(applied->changed + applied->staged + applied->deferred, 0,
+           "nothing is applied");
+    test_note(data, result, error);
+}
+
+
+static void
+test_synced(void *data, pki_store_result_t result,
+    const pki_state_sync_t *sync, const char *error)
+{
+    ok(sync->at == 0 && sync->link == NULL, "nothing is read");
+    test_note(data, result, error);
+}
+
+
+static void
+test_listed(void *data, pki_store_result_t result,
+    const pki_state_item_t *items, size_t n, unsigned long long next,
+    const char *error)
+{
+    ok(items == NULL && n == 0 && next == 0, "nothing is listed");
+    test_note(data, result, error);
+}
+
+
 static void *
 test_begin(pki_cell_kind_t kind, test_got_t *got, const char *refused)
 {
@@ -105,9 +144,26 @@ test_begin(pki_cell_kind_t kind, test_got_t *got, const char *refused)
 
     memset(got, 0, sizeof(test_got_t));
 
-    call = kind == PKI_CELL_FOUND ? (pki_cell_call_pt) test_found
-           : kind == PKI_CELL_CHANGED ? (pki_cell_call_pt) test_changed
-           : (pki_cell_call_pt) test_done_0;
+    switch (kind) {
+    case PKI_CELL_FOUND:
+        call = (pki_cell_call_pt) test_found;
+        break;
+    case PKI_CELL_CHANGED:
+        call = (pki_cell_call_pt) test_changed;
+        break;
+    case PKI_CELL_APPLIED:
+        call = (pki_cell_call_pt) test_applied;
+        break;
+    case PKI_CELL_SYNC:
+        call = (pki_cell_call_pt) test_synced;
+        break;
+    case PKI_CELL_LIST:
+        call = (pki_cell_call_pt) test_listed;
+        break;
+    default:
+        call = (pki_cell_call_pt) test_done_0;
+        break;
+    }
 
     return pki_cell_begin(&pki_test_transport, kind, call, got, refused,
                           sizeof(pki_cell_t));

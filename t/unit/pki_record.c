@@ -178,23 +178,53 @@ test_revocations(void)
 static void
 test_objects(void)
 {
+    char                      alias[PKI_OBJECT_ID_SIZE];
+    char                      text[PKI_OBJECT_ID_SIZE + 8];
     size_t                    i;
     time_t                    since;
     unsigned                  state;
     static const char *const  bad[] = {
-        "", "1", "1 1", "1 1 ", "1 1 5 ", "1 1 5 x", "2 1 5", "1 65536 5",
-        "1 1 253402300800", "1 1  5", "1 x 5", "1 1 05", "1 00 5"
+        "", "1", "1 1", "1 1 ", "1 1 5 ", "1 1 5  x", "1 1 5 x y",
+        "1 1 5 x ", "1 1 5 x\n", "2 1 5", "2 1 5 x", "1 65536 5",
+        "1 1 253402300800", "1 1  5", "1 x 5", "1 1 05", "1 1 05 x",
+        "1 00 5"
     };
 
-    is_int(pki_object_read(test_bytes("1 9 5"), &state, &since), PKI_OK,
-           "an object");
+    memset(alias, 'z', sizeof(alias));
+    is_int(pki_object_read(test_bytes("1 9 5"), &state, &since, alias),
+           PKI_OK, "an object");
+    is_str(alias, "", "without an alias");
     is_int(state, PKI_OBJECT_DELETED | PKI_OBJECT_DISABLED, "state");
     is_int(since, 5, "since");
 
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        is_int(pki_object_read(test_bytes(bad[i]), &state, &since),
+        is_int(pki_object_read(test_bytes(bad[i]), &state, &since, alias),
                PKI_INVALID, "bad object \"%s\"", bad[i]);
     }
+
+    is_int(pki_object_read(test_bytes("1 65535 7 user/1"), &state, &since,
+                           alias),
+           PKI_OK, "an object with an alias");
+    is_int(state, 65535, "state");
+    is_int(since, 7, "since");
+    is_str(alias, "user/1", "alias");
+
+    memset(text, 'a', sizeof(text));
+    memcpy(text, "1 8 5 ", 6);
+    text[6 + PKI_OBJECT_ID_SIZE - 1] = '\0';
+    is_int(pki_object_read(test_bytes(text), &state, &since, alias), PKI_OK,
+           "the longest alias");
+    is_int(strlen(alias), PKI_OBJECT_ID_SIZE - 1, "is whole");
+    text[6 + PKI_OBJECT_ID_SIZE - 1] = 'a';
+    text[6 + PKI_OBJECT_ID_SIZE] = '\0';
+    is_int(pki_object_read(test_bytes(text), &state, &since, alias),
+           PKI_INVALID, "one that is longer");
+
+    ok(pki_record_text_valid("a b", 3, 1), "a text with a space");
+    ok(!pki_record_text_valid("a b", 3, 0), "where there may be none");
+    ok(!pki_record_text_valid("a b", 2, 1), "too long");
+    ok(!pki_record_text_valid("", 2, 1), "empty");
+    ok(!pki_record_text_valid("a\x7f", 9, 1), "a control");
 }
 
 

@@ -5,41 +5,12 @@
  * says whatever the test wants.
  */
 
-#include "pki_test.h"
-#include "pki_test_redis.h"
-#include "pki_redis_sync.h"
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <sys/socket.h>
+#include "pki_test_sync.h"
 
 
 #define TEST_SECRET   "s3cret-Word"
-#define TEST_MANY     1000
 
 
-typedef struct {
-    int                calls;
-    int                null;
-    int                type;
-    int                order;
-    char               text[64];
-    pki_redis_sync_t  *again;       /* sends one more from the callback */
-} test_got_t;
-
-
-typedef struct {
-    int                listener;
-    int                port;
-    const char        *says;        /* after the first command */
-    pthread_t          thread;
-} test_server_t;
-
-
-static void test_reply(void *data, const redisReply *reply);
-static void test_send(pki_redis_sync_t *sync, const char *a, const char *b,
-    test_got_t *got);
 static pki_redis_sync_t *test_create(const char *user, const char *secret,
     int database, pki_err_t *err);
 static void test_greeting(void);
@@ -49,16 +20,11 @@ static void test_again(void);
 static void test_errors(void);
 static void test_destroyed(void);
 static void test_memory(void);
-static void test_serve(test_server_t *server, const char *says);
-static void *test_server(void *data);
 static void test_said(const char *says, const char *secret,
     const char *want);
 static void test_strangers(void);
 static void test_late(void);
 static void test_killed(void);
-
-
-static int  test_order_n;
 
 
 int
@@ -82,48 +48,6 @@ main(void)
 }
 
 
-static void
-test_reply(void *data, const redisReply *reply)
-{
-    test_got_t  *got = data;
-
-    got->calls++;
-    got->order = test_order_n++;
-    got->null = reply == NULL;
-    got->type = reply ? reply->type : 0;
-    (void) snprintf(got->text, sizeof(got->text), "%s",
-                    reply && reply->str ? reply->str : "");
-
-    if (got->again != NULL) {
-        test_send(got->again, "ECHO", "again", got + 1);
-    }
-}
-
-
-static void
-test_send(pki_redis_sync_t *sync, const char *a, const char *b,
-    test_got_t *got)
-{
-    int           calls;
-    size_t        len[2];
-    const char   *argv[2];
-    pki_redis_t  *redis;
-
-    argv[0] = a;
-    argv[1] = b;
-    len[0] = strlen(a);
-    len[1] = b ? strlen(b) : 0;
-
-    calls = got->calls;
-    redis = pki_redis_sync_transport(sync);
-    redis->send(redis, b ? 2 : 1, argv, len, test_reply, got);
-
-    if (got->calls != calls) {
-        ok(0, "called inside the send");
-    }
-}
-
-
 static pki_redis_sync_t *
 test_create(const char *user, const char *secret, int database,
     pki_err_t *err)
@@ -131,6 +55,7 @@ test_create(const char *user, const char *secret, int database,
     pki_redis_sync_conf_t  conf;
 
     memset(&conf, 0, sizeof(conf));
+    conf.stop = -1;
     conf.path = pki_test_socket;
     conf.user = user;
     conf.secret = secret;
@@ -201,6 +126,7 @@ test_addresses(void)
     pki_redis_sync_conf_t  conf;
 
     memset(&conf, 0, sizeof(conf));
+    conf.stop = -1;
     conf.timeout = 1000;
     ok(pki_redis_sync_create(&conf, &err) == NULL, "no address");
     is_str(err.text, "no address", "in words");
@@ -400,58 +326,6 @@ test_memory(void)
 
 
 static void
-test_serve(test_server_t *server, const char *says)
-{
-    socklen_t           len;
-    struct sockaddr_in  addr;
-
-    memset(&addr, 0, sizeof(addr));
-    addr.sin_family = AF_INET;
-    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    len = sizeof(addr);
-
-    server->says = says;
-    server->listener = socket(AF_INET, SOCK_STREAM, 0);
-
-    if (server->listener == -1
-        || bind(server->listener, (struct sockaddr *) &addr, len) == -1
-        || listen(server->listener, 1) == -1
-        || getsockname(server->listener, (struct sockaddr *) &addr, &len)
-           == -1
-        || pthread_create(&server->thread, NULL, test_server, server) != 0)
-    {
-        printf("Bail out! no server: %s\n", strerror(errno));
-        exit(1);
-    }
-
-    server->port = ntohs(addr.sin_port);
-}
-
-
-static void *
-test_server(void *data)
-{
-    test_server_t *server = data;
-
-    int   fd;
-    char  buf[1024];
-
-    fd = accept(server->listener, NULL, NULL);
-
-    if (read(fd, buf, sizeof(buf)) > 0
-        && write(fd, server->says, strlen(server->says)) >= 0)
-    {
-        while (read(fd, buf, sizeof(buf)) > 0) { /* void */ }
-    }
-
-    (void) close(fd);
-    (void) close(server->listener);
-
-    return NULL;
-}
-
-
-static void
 test_said(const char *says, const char *secret, const char *want)
 {
     pki_err_t              err;
@@ -462,6 +336,7 @@ test_said(const char *says, const char *secret, const char *want)
     test_serve(&server, says);
 
     memset(&conf, 0, sizeof(conf));
+    conf.stop = -1;
     conf.host = "127.0.0.1";
     conf.port = server.port;
     conf.secret = secret;
@@ -506,6 +381,7 @@ test_late(void)
     test_serve(&server, "+PONG\r\n");
 
     memset(&conf, 0, sizeof(conf));
+    conf.stop = -1;
     conf.host = "127.0.0.1";
     conf.port = server.port;
     conf.timeout = 300;

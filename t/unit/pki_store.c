@@ -23,10 +23,9 @@ static void test_record(void);
 static void test_revocations(void);
 static void test_audit(void);
 static void test_audit_entry(redisReply *entry, const char *want);
-static void test_lease(void);
-static void test_apply(void);
-static void test_commit(void);
 static void test_find_objects(void);
+static void test_synced_at(pki_store_query_t *query, const char *a,
+    const char *b, time_t at, const char *what);
 static void test_refused(void);
 static void test_race(void);
 static void *test_racer(void *data);
@@ -42,9 +41,6 @@ main(void)
     test_record();
     test_revocations();
     test_audit();
-    test_lease();
-    test_apply();
-    test_commit();
     test_find_objects();
     test_refused();
     test_race();
@@ -235,153 +231,6 @@ test_audit_entry(redisReply *entry, const char *want)
 
 
 static void
-test_lease(void)
-{
-    pki_err_t   err;
-    test_got_t  got;
-
-    memset(&got, 0, sizeof(got));
-
-    pki_store_lease(test_transport, "dir", "one", 60000, test_done, &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_DONE, "taken");
-    is_int(got.n, 1, "it was free");
-
-    pki_store_lease(test_transport, "dir", "one", 60000, test_done, &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_DONE, "renewed");
-    is_int(got.n, 0, "it was held");
-
-    pki_store_lease(test_transport, "dir", "two", 60000, test_done, &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_CONFLICT, "held by another");
-    test_string("one", "GET pki:{dir}:lease");
-
-    pki_store_lease(test_transport, "dir", "one", 1, test_done, &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    (void) usleep(20 * 1000);
-
-    pki_store_lease(test_transport, "dir", "two", 60000, test_done, &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_DONE, "run out and taken by another");
-    is_int(got.n, 1, "it was free");
-
-    pki_store_lease(test_transport, "dir", "one", 60000, test_done, &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_CONFLICT, "so the first has lost it");
-
-    is_int(got.calls, 6, "one call each");
-}
-
-
-static void
-test_apply(void)
-{
-    pki_err_t           err;
-    test_got_t          got;
-    pki_store_object_t  objects[4] = {
-        { "device/a", 0, 100 },
-        { "device/b", PKI_OBJECT_DISABLED, 100 },
-        { "user/c", PKI_OBJECT_DELETED, 100 },
-        { "user/c", PKI_OBJECT_RISKY, 100 }
-    };
-
-    memset(&got, 0, sizeof(got));
-
-    pki_store_apply(test_transport, "dir", "one", objects, 3, test_done,
-                    &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_CONFLICT, "not without the lease");
-    test_news(NULL);
-
-    pki_store_apply(test_transport, "dir", "two", objects, 3, test_done,
-                    &got);
-    is_int(got.calls, 1, "not called inside");
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_DONE, "applied");
-    is_int(got.n, 3, "all are new");
-    test_news("object:dir:device/a");
-    test_news("object:dir:device/b");
-    test_news("object:dir:user/c");
-    test_string("1 8 100", "GET pki:{dir}:object:device/b");
-
-    objects[0].since = 200;
-    objects[1].state = 0;
-    objects[1].since = 200;
-    pki_store_apply(test_transport, "dir", "two", objects, 3, test_done,
-                    &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.n, 1, "one has changed");
-    test_news("object:dir:device/b");
-    test_news(NULL);
-    test_string("1 0 100", "GET pki:{dir}:object:device/a");
-    test_string("1 0 200", "GET pki:{dir}:object:device/b");
-
-    pki_store_apply(test_transport, "dir", "two", objects + 2, 2, test_done,
-                    &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.n, 1, "named twice");
-    test_news("object:dir:user/c");
-    test_string("1 32 100", "GET pki:{dir}:object:user/c");
-
-    pki_store_apply(test_transport, "dir", "two", NULL, 0, test_done, &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_DONE, "nothing to apply");
-    is_int(got.n, 0, "none");
-
-    test_set("SET pki:{dir}:object:device/b %s", "2 0 200 more");
-    objects[0].state = PKI_OBJECT_RISKY;
-    pki_store_apply(test_transport, "dir", "two", objects, 2, test_done,
-                    &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_FAILED, "a record of another version");
-    is_str(got.error, "Redis replied \"ERR unreadable object record\"",
-           "is an error");
-    test_string("1 0 100", "GET pki:{dir}:object:device/a");
-    test_news(NULL);
-    test_set("DEL pki:{dir}:object:device/b");
-}
-
-
-static void
-test_commit(void)
-{
-    pki_err_t   err;
-    test_got_t  got;
-
-    memset(&got, 0, sizeof(got));
-
-    pki_store_commit(test_transport, "dir", "one", "link", 900, test_done,
-                     &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_CONFLICT, "not without the lease");
-
-    pki_store_commit(test_transport, "dir", "two", "https://x/?d=1", 900,
-                     test_done, &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_DONE, "committed");
-    test_string("900", "HGET pki:{dir}:sync at");
-    test_string("https://x/?d=1", "HGET pki:{dir}:sync link");
-
-    pki_store_commit(test_transport, "dir", "two", NULL, 950, test_done,
-                     &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_DONE, "committed without a link");
-    test_string("950", "HGET pki:{dir}:sync at");
-    test_string("https://x/?d=1", "HGET pki:{dir}:sync link");
-
-    pki_store_lease(test_transport, "dir", "two", 1, test_done, &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    (void) usleep(20 * 1000);
-    pki_store_commit(test_transport, "dir", "two", "late", 990, test_done,
-                     &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_CONFLICT, "not after the lease");
-    test_string("950", "HGET pki:{dir}:sync at");
-}
-
-
-static void
 test_find_objects(void)
 {
     char                id[32], directory[8];
@@ -406,14 +255,16 @@ test_find_objects(void)
         query.objects[i].directory = directories[i];
         query.objects[i].id = ids[i];
         query.objects[i].max_age = 60 + i;
+        query.objects[i].last = i % 2;
+        query.objects[i].group = i / 4;
 
         if (i != 5) {
             test_set("SET pki:{d%u}:object:device/%u %s", i % 4, i,
-                     i ? "1 1 77" : "1 0 0");
+                     i == 0 ? "1 0 0" : i == 1 ? "1 1 77 user/x" : "1 1 77");
         }
 
         if (i % 4 != 3) {
-            test_set("HSET pki:{d%u}:sync at %u", i % 4, 800 + i % 4);
+            test_set("HSET pki:{d%u}:sync push.at %u", i % 4, 800 + i % 4);
         }
     }
 
@@ -440,6 +291,9 @@ test_find_objects(void)
         is_int(object->synced_at, i % 4 == 3 ? 0 : 800 + i % 4,
                "its directory's time");
         is_int(object->max_age, 60 + i, "its age");
+        is_int(object->last, i % 2, "what is asked when it is older");
+        is_int(object->group, i / 4, "its group");
+        is_str(got.found.aliases[i], i == 1 ? "user/x" : "", "its alias");
     }
 
     (void) snprintf(id, sizeof(id), "device/0");
@@ -450,10 +304,47 @@ test_find_objects(void)
     query.objects[0].directory = directory;
     query.objects[0].id = id;
 
-    test_set("HSET pki:{d0}:sync at yesterday");
+    test_set("HSET pki:{d0}:sync push.at yesterday");
     pki_store_find(test_transport, &query, test_found, &got);
     (void) pki_redis_sync_wait(test_sync, &err);
     is_int(got.result, PKI_STORE_FAILED, "a bad time of a round");
+
+    test_synced_at(&query, "devices", NULL, 0, "no round of a resource");
+    test_set("HSET pki:{d0}:sync devices.at 700 users.at 650");
+    test_synced_at(&query, "devices", NULL, 700, "the resource's round");
+    test_synced_at(&query, "devices", "users", 650, "the earliest of two");
+    test_synced_at(&query, "users", "devices", 650, "in any order");
+    test_synced_at(&query, "devices", "more", 0, "one of two is missing");
+    test_synced_at(&query, "more", "users", 0, "the other is missing");
+    test_synced_at(&query, "a b", NULL, -1, "a bad resource");
+    test_synced_at(&query, "devices", "", -1, "an empty one");
+}
+
+
+/* -1: it fails */
+
+static void
+test_synced_at(pki_store_query_t *query, const char *a, const char *b,
+    time_t at, const char *what)
+{
+    pki_err_t   err;
+    test_got_t  got;
+
+    memset(&got, 0, sizeof(got));
+    query->objects[0].resources[0] = a;
+    query->objects[0].resources[1] = b;
+
+    pki_store_find(test_transport, query, test_found, &got);
+    is_int(got.calls, 0, "not called inside");
+    (void) pki_redis_sync_wait(test_sync, &err);
+    is_int(got.calls, 1, "called once");
+
+    if (at == -1) {
+        is_int(got.result, PKI_STORE_FAILED, "%s", what);
+
+    } else {
+        is_int(got.found.facts.objects[0].synced_at, at, "%s", what);
+    }
 }
 
 
@@ -468,7 +359,6 @@ test_refused(void)
     pki_record_t        record;
     pki_revocation_t    revocation;
     pki_store_query_t   query;
-    pki_store_object_t  object;
 
     memset(&got, 0, sizeof(got));
     memset(&none, 0, sizeof(none));
@@ -533,25 +423,6 @@ test_refused(void)
 
     pki_store_record(test_transport, "", &sn, &record, test_done, &got);
     test_fails(9, "record: no issuer");
-
-    pki_store_lease(test_transport, "d", "", 1000, test_done, &got);
-    test_fails(10, "lease: no token");
-
-    pki_store_lease(test_transport, "d", "t", 0, test_done, &got);
-    test_fails(11, "lease: no time to live");
-
-    object.id = "";
-    object.state = 0;
-    object.since = 0;
-    pki_store_apply(test_transport, "d", "t", &object, 1, test_done, &got);
-    test_fails(12, "apply: no id");
-
-    pki_store_apply(test_transport, "d", "t", &object,
-                    PKI_STORE_APPLY_MAX + 1, test_done, &got);
-    test_fails(13, "apply: too many objects");
-
-    pki_store_commit(test_transport, "d", "t", "l", -5, test_done, &got);
-    test_fails(14, "commit: a bad time");
 }
 
 

@@ -13,7 +13,6 @@ static void test_garbage(void);
 static void test_wrong_type(void);
 static void test_find_replies(void);
 static void test_changed_replies(void);
-static void test_done_replies(void);
 static void test_no_memory(void);
 static void test_killed(void);
 
@@ -30,7 +29,6 @@ main(void)
     test_wrong_type();
     test_find_replies();
     test_changed_replies();
-    test_done_replies();
     test_no_memory();
 
     is_int(pki_redis_sync_wait(test_sync, &err), PKI_OK, "still connected");
@@ -130,10 +128,6 @@ test_wrong_type(void)
     is_int(got.result, PKI_STORE_FAILED, "nothing is revoked there");
     test_set("DEL pki:{ca}:revoked");
 
-    test_set("LPUSH pki:{odd}:lease x");
-    pki_store_lease(test_transport, "odd", "one", 1000, test_done, &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_FAILED, "the lease is a list");
     test_news(NULL);
 }
 
@@ -147,7 +141,9 @@ test_find_replies(void)
 
     static const char *const  bad[] = {
         "-LOADING Redis is loading\r\n", "-NOAUTH Authentication\r\n",
-        ":1\r\n", "+OK\r\n", "*0\r\n", "$0\r\n\r\n", "$3\r\n1 1\r\n", NULL
+        ":1\r\n", "+OK\r\n", "*0\r\n", "$0\r\n\r\n", "$3\r\n1 1\r\n",
+        "*1\r\n:1\r\n", "*1\r\n$1\r\nx\r\n", "*3\r\n$-1\r\n$-1\r\n$-1\r\n",
+        "*1\r\n-ERR x\r\n", NULL
     };
 
     memset(&query, 0, sizeof(query));
@@ -169,6 +165,9 @@ test_find_replies(void)
 
                 if (4 - pki_test_nsent == i) {
                     pki_test_answer(bad[j], bad[j] ? strlen(bad[j]) : 0);
+
+                } else if (pki_test_nsent == 1) {
+                    answer("*1\r\n$-1\r\n");
 
                 } else {
                     answer("$-1\r\n");
@@ -228,29 +227,6 @@ test_changed_replies(void)
 
 
 static void
-test_done_replies(void)
-{
-    size_t      i;
-    test_got_t  got;
-
-    static const char *const  bad[] = {
-        NULL, "-OOM command not allowed\r\n", "+OK\r\n", ":0\r\n",
-        "*2\r\n:0\r\n:-1\r\n", "*2\r\n:0\r\n:1001\r\n",
-        "*2\r\n:0\r\n$1\r\n1\r\n"
-    };
-
-    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        memset(&got, 0, sizeof(got));
-        pki_store_lease(&pki_test_transport, "d", "t", 1000, test_done, &got);
-        pki_test_answer(bad[i], bad[i] ? strlen(bad[i]) : 0);
-        is_int(got.calls, 1, "called once");
-        is_int(got.result, PKI_STORE_FAILED, "done: bad reply %zu", i);
-        ok(got.error[0] != '\0', "in words: %s", got.error);
-    }
-}
-
-
-static void
 test_no_memory(void)
 {
     int                 i, n;
@@ -260,7 +236,6 @@ test_no_memory(void)
     pki_serial_t        sn;
     pki_revocation_t    revocation;
     pki_store_query_t   query;
-    pki_store_object_t  object = { "device/1", 0, 0 };
 
     memset(&record, 0, sizeof(record));
     strcpy(record.source, "API");
@@ -270,7 +245,7 @@ test_no_memory(void)
     query.issuer = "ca";
     query.serial = sn;
 
-    for (i = 0; i < 7; i++) {
+    for (i = 0; i < 4; i++) {
         for (n = 1; /* void */ ; n++) {
             memset(&got, 0, sizeof(got));
             pki_test_fail_at(n);
@@ -287,21 +262,9 @@ test_no_memory(void)
                 pki_store_release(test_transport, "ca", &sn, &test_actor,
                                   test_changed, &got);
                 break;
-            case 3:
+            default:
                 pki_store_record(test_transport, "ca", &sn, &record,
                                  test_done, &got);
-                break;
-            case 4:
-                pki_store_lease(test_transport, "d", "t", 1000, test_done,
-                                &got);
-                break;
-            case 5:
-                pki_store_apply(test_transport, "d", "t", &object, 1,
-                                test_done, &got);
-                break;
-            default:
-                pki_store_commit(test_transport, "d", "t", "l", 1, test_done,
-                                 &got);
                 break;
             }
 
@@ -346,7 +309,7 @@ test_killed(void)
     is_int(pki_redis_sync_wait(test_sync, &err), PKI_ERROR, "Redis is gone");
     ok(err.text[0] != '\0', "in words: %s", err.text);
 
-    pki_store_lease(test_transport, "dir", "t", 1000, test_done, &got[2]);
+    pki_store_find(test_transport, &query, test_found, &got[2]);
     is_int(got[2].calls, 0, "not called inside");
     is_int(pki_redis_sync_wait(test_sync, &err), PKI_ERROR, "still gone");
 

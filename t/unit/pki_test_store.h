@@ -12,7 +12,10 @@
 #include "pki_test.h"
 #include "pki_test_redis.h"
 #include "pki_redis_sync.h"
-#include "pki_store.h"
+#include "pki_state.h"
+
+
+#define TEST_TEXT  4096
 
 
 typedef struct {
@@ -22,6 +25,12 @@ typedef struct {
     int                 has_present;
     pki_revocation_t    present;
     pki_store_found_t   found;
+    pki_state_applied_t applied;
+    pki_state_sync_t    sync;
+    size_t              nitems;
+    unsigned long long  next;
+    char                text[TEST_TEXT];    /* of a link, or all items as
+                                               " name=value" */
     char                error[300];
 } test_got_t;
 
@@ -31,10 +40,11 @@ static pki_redis_t       *test_transport;
 static redisContext      *test_plain;
 static redisContext      *test_subscriber;
 
-static const pki_actor_t  test_actor = { "Jo", "::1", "lost", 1000 };
+static const pki_actor_t  test_actor __attribute__((unused)) =
+    { "Jo", "::1", "lost", 1000 };
 
 
-static void
+static void __attribute__((unused))
 test_found(void *data, const pki_store_found_t *found)
 {
     test_got_t  *got = data;
@@ -47,7 +57,7 @@ test_found(void *data, const pki_store_found_t *found)
 }
 
 
-static void
+static void __attribute__((unused))
 test_changed(void *data, pki_store_result_t result,
     const pki_revocation_t *present, const char *error)
 {
@@ -78,6 +88,51 @@ test_done(void *data, pki_store_result_t result, long long n,
 }
 
 
+static void __attribute__((unused))
+test_applied(void *data, pki_store_result_t result,
+    const pki_state_applied_t *applied, const char *error)
+{
+    test_got_t  *got = data;
+
+    test_done(data, result, 0, error);
+    got->applied = *applied;
+}
+
+
+static void __attribute__((unused))
+test_synced(void *data, pki_store_result_t result,
+    const pki_state_sync_t *sync, const char *error)
+{
+    test_got_t  *got = data;
+
+    test_done(data, result, 0, error);
+    got->sync = *sync;
+    got->sync.link = NULL;
+    (void) snprintf(got->text, sizeof(got->text), "%s",
+                    sync->link ? sync->link : "(none)");
+}
+
+
+static void __attribute__((unused))
+test_listed(void *data, pki_store_result_t result,
+    const pki_state_item_t *items, size_t n, unsigned long long next,
+    const char *error)
+{
+    size_t       i, len;
+    test_got_t  *got = data;
+
+    test_done(data, result, 0, error);
+    got->nitems = n;
+    got->next = next;
+    got->text[0] = '\0';
+
+    for (len = 0, i = 0; i < n && len < sizeof(got->text); i++) {
+        len += snprintf(got->text + len, sizeof(got->text) - len, " %s=%s",
+                        items[i].name, items[i].value);
+    }
+}
+
+
 static pki_redis_sync_t *
 test_connect(void)
 {
@@ -88,6 +143,7 @@ test_connect(void)
     memset(&conf, 0, sizeof(conf));
     conf.path = pki_test_socket;
     conf.timeout = 20000;
+    conf.stop = -1;
 
     sync = pki_redis_sync_create(&conf, &err);
     if (sync == NULL) {
@@ -204,7 +260,7 @@ test_news(const char *want)
 }
 
 
-static pki_serial_t
+static pki_serial_t __attribute__((unused))
 test_serial(unsigned char last)
 {
     pki_serial_t  serial = { { 0x40 }, 2 };
@@ -215,7 +271,7 @@ test_serial(unsigned char last)
 }
 
 
-static void
+static void __attribute__((unused))
 test_revoke(test_got_t *got, unsigned char serial, int reason, time_t at,
     int unrecorded)
 {
@@ -244,7 +300,7 @@ test_revoke(test_got_t *got, unsigned char serial, int reason, time_t at,
 }
 
 
-static void
+static void __attribute__((unused))
 test_release(test_got_t *got, unsigned char serial)
 {
     pki_err_t     err;
@@ -260,7 +316,7 @@ test_release(test_got_t *got, unsigned char serial)
 }
 
 
-static void
+static void __attribute__((unused))
 test_find(test_got_t *got, unsigned char serial)
 {
     pki_err_t          err;

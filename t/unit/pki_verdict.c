@@ -23,6 +23,8 @@
 #define O   0x04    /* the CA's own */
 #define S   0x08    /* policy: by serial */
 #define X   0x10    /* policy: extended revoke */
+#define A   0x20    /* policy: any directory of a group is enough */
+#define G   0x40    /* the objects are of one group */
 
 
 /* how fresh a directory is */
@@ -33,8 +35,10 @@ typedef enum {
     EDGE,           /* as old as may be */
     STALE,          /* a second older */
     AGED,           /* as old as stale, but facts count for ever */
+    LAST,           /* as old as stale, but the last facts count */
     NEVER,          /* never synced */
     NEVER_AGED,     /* likewise, and facts would count for ever */
+    NEVER_LAST,     /* likewise, and the last facts would count */
     FUTURE          /* its clock is ahead */
 } test_sync_t;
 
@@ -150,15 +154,46 @@ static const test_row_t  test_rows[] = {
       PKI_OUTCOME_HOLD, HOLD, 40, "entra/noncompliant" },
     { "risky", R|B, NONE, 0, { IS(RISKY, 40) },
       PKI_OUTCOME_HOLD, HOLD, 40, "entra/risky" },
+    { "removed", R|B, NONE, 0, { IS(REMOVED, 40) },
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/removed" },
+    { "unmanaged", R|B, NONE, 0, { IS(UNMANAGED, 40) },
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/unmanaged" },
+    { "silent", R|B, NONE, 0, { IS(SILENT, 40) },
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/silent" },
+    { "missing", R|B, NONE, 0, { IS(MISSING, 40) },
+      PKI_OUTCOME_LATER, NONE, 0, "entra/missing" },
+    { "unclear", R|B, NONE, 0, { IS(UNCLEAR, 40) },
+      PKI_OUTCOME_LATER, NONE, 0, "entra/unclear" },
+    { "missing, not known here", B, NONE, 0, { IS(MISSING, 40) },
+      PKI_OUTCOME_UNKNOWN, NONE, 0, "entra/missing" },
+    { "missing, and disabled when last seen", R|B, NONE, 0,
+      {{ FRESH, 1, PKI_OBJECT_MISSING|PKI_OBJECT_DISABLED, 40 }},
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/disabled" },
+    { "unclear, but risky", R|B, NONE, 0,
+      {{ FRESH, 1, PKI_OBJECT_UNCLEAR|PKI_OBJECT_RISKY, 40 }},
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/risky" },
+    { "unclear, but deleted", R|B, NONE, 0,
+      {{ FRESH, 1, PKI_OBJECT_UNCLEAR|PKI_OBJECT_DELETED, 40 }},
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/deleted" },
+    { "missing and unclear", R|B, NONE, 0,
+      {{ FRESH, 1, PKI_OBJECT_MISSING|PKI_OBJECT_UNCLEAR, 40 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/missing" },
+    { "removed and retired", R|B, NONE, 0,
+      {{ FRESH, 1, PKI_OBJECT_REMOVED|PKI_OBJECT_RETIRED, 40 }},
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/retired" },
+    { "all holds at once", R|B, NONE, 0,
+      {{ FRESH, 1, PKI_OBJECT_HOLD, 40 }},
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/disabled" },
     { "disabled and retired", R|B, NONE, 0,
       {{ FRESH, 1, PKI_OBJECT_DISABLED|PKI_OBJECT_RETIRED, 40 }},
       PKI_OUTCOME_REVOKED, CEASED, 40, "entra/retired" },
-    { "all at once", R|B, NONE, 0, {{ FRESH, 1, 0x3f, 40 }},
+    { "all at once", R|B, NONE, 0,
+      {{ FRESH, 1, PKI_OBJECT_STATES, 40 }},
       PKI_OUTCOME_REVOKED, CEASED, 40, "entra/deleted" },
-    { "a state of a later version", R|B, NONE, 0, {{ FRESH, 1, 0x40, 40 }},
+    { "a state of a later version", R|B, NONE, 0, {{ FRESH, 1, 0x800, 40 }},
       PKI_OUTCOME_LATER, NONE, 0, "entra/in an unknown state" },
     { "that and a known one", R|B, NONE, 0,
-      {{ FRESH, 1, 0x40|PKI_OBJECT_RISKY, 40 }},
+      {{ FRESH, 1, 0x800|PKI_OBJECT_RISKY, 40 }},
       PKI_OUTCOME_HOLD, HOLD, 40, "entra/risky" },
 
     /* two sources */
@@ -264,7 +299,54 @@ static const test_row_t  test_rows[] = {
       PKI_OUTCOME_REVOKED, PKI_REASON_SUPERSEDED, 70,
       "manual/revoked entra/not found" },
     { "held by hand, silent", R|B, HOLD, 70, {{ NEVER, 1, 0, 0 }},
-      PKI_OUTCOME_HOLD, HOLD, 70, "manual/revoked entra/never synced" }
+      PKI_OUTCOME_HOLD, HOLD, 70, "manual/revoked entra/never synced" },
+    { "one missing, one disabled", R|B, NONE, 0,
+      { IS(MISSING, 10), IS(DISABLED, 40) },
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/missing jamf/disabled" },
+
+    /* when the last facts count */
+
+    { "last, fine", R|B, NONE, 0, {{ LAST, 1, 0, 0 }},
+      PKI_OUTCOME_GOOD, NONE, 0, "" },
+    { "last, disabled", R|B, NONE, 0, {{ LAST, 1, PKI_OBJECT_DISABLED, 40 }},
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/disabled" },
+    { "last, retired", R|B, NONE, 0, {{ LAST, 1, PKI_OBJECT_RETIRED, 40 }},
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/retired" },
+    { "last, deleted", R|B, NONE, 0, {{ LAST, 1, PKI_OBJECT_DELETED, 40 }},
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/deleted" },
+    { "last, missing", R|B, NONE, 0, {{ LAST, 1, PKI_OBJECT_MISSING, 40 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/missing" },
+    { "last, but there is none", R|B, NONE, 0, {{ LAST, 0, 0, 0 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/stale" },
+    { "last, but never synced", R|B, NONE, 0, {{ NEVER_LAST, 1, 0, 0 }},
+      PKI_OUTCOME_LATER, NONE, 0, "entra/never synced" },
+    { "never synced, deleted", R|B, NONE, 0,
+      {{ NEVER_LAST, 1, PKI_OBJECT_DELETED, 40 }},
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/deleted" },
+
+    /* one object in two directories: see test_groups() for the rest */
+
+    { "deleted in one of two", R|B|G, NONE, 0, { CLEAN, IS(DELETED, 40) },
+      PKI_OUTCOME_REVOKED, CEASED, 40, "jamf/deleted" },
+    { "any, deleted in one of two", R|B|G|A, NONE, 0,
+      { CLEAN, IS(DELETED, 40) },
+      PKI_OUTCOME_GOOD, NONE, 0, "" },
+    { "any, deleted in both", R|B|G|A, NONE, 0,
+      { IS(DELETED, 50), IS(DELETED, 40) },
+      PKI_OUTCOME_REVOKED, CEASED, 40, "entra/deleted jamf/deleted" },
+    { "any, but of no group", R|B|A, NONE, 0, { CLEAN, IS(DELETED, 40) },
+      PKI_OUTCOME_REVOKED, CEASED, 40, "jamf/deleted" },
+    { "any, disabled where it is", R|B|G|A, NONE, 0,
+      { IS(DISABLED, 40), IS(DELETED, 10) },
+      PKI_OUTCOME_HOLD, HOLD, 40, "entra/disabled" },
+    { "any, unknown in the one, retired in the other", R|B|G|A, NONE, 0,
+      {{ FRESH, 0, 0, 0 }, IS(RETIRED, 40) },
+      PKI_OUTCOME_REVOKED, CEASED, 40, "jamf/retired" },
+    { "any, revoked by hand", R|B|G|A, PKI_REASON_SUPERSEDED, 70,
+      { CLEAN, IS(DELETED, 40) },
+      PKI_OUTCOME_REVOKED, PKI_REASON_SUPERSEDED, 70, "manual/revoked" },
+    { "any, not known here", B|G|A, NONE, 0, { CLEAN, IS(DELETED, 40) },
+      PKI_OUTCOME_UNKNOWN, NONE, 0, "" }
 };
 
 #define TEST_ROWS  (sizeof(test_rows) / sizeof(test_rows[0]))
@@ -288,7 +370,9 @@ test_object(pki_object_fact_t *fact, const test_object_t *object)
         fact->max_age = 0;
         /* fall through */
 
+    case LAST:
     case STALE:
+        fact->last = object->sync == LAST;
         fact->synced_at = TEST_NOW - TEST_AGE - 1;
         break;
 
@@ -296,7 +380,9 @@ test_object(pki_object_fact_t *fact, const test_object_t *object)
         fact->max_age = 0;
         /* fall through */
 
+    case NEVER_LAST:
     case NEVER:
+        fact->last = object->sync == NEVER_LAST;
         fact->synced_at = 0;
         break;
 
@@ -324,6 +410,7 @@ test_facts(const test_row_t *row, pki_facts_t *facts, pki_policy_t *policy)
     policy->revoked = TEST_REVOKED;
     policy->by_serial = (row->flags & S) != 0;
     policy->extended_revoke = (row->flags & X) != 0;
+    policy->any = (row->flags & A) != 0;
 
     facts->recorded = (row->flags & R) != 0;
     facts->bound = (row->flags & B) != 0;
@@ -334,6 +421,7 @@ test_facts(const test_row_t *row, pki_facts_t *facts, pki_policy_t *policy)
     for (i = 0; i < 2 && row->objects[i].sync != NO_OBJECT; i++) {
         facts->objects[i].directory = i ? "jamf" : "entra";
         facts->objects[i].id = i ? "jamf-user/1" : "device/1";
+        facts->objects[i].group = (row->flags & G) != 0;
         test_object(&facts->objects[i], &row->objects[i]);
     }
 
@@ -452,6 +540,236 @@ test_causes(void)
 }
 
 
+/*
+ * Each kind of fact beside each other: what it is told as alone, what when
+ * another directory has the object, and whether it makes that so.
+ */
+
+static const struct {
+    test_object_t   object;
+    const char     *alone;
+    const char     *beside;
+    int             present;
+} test_kinds[] = {
+    { { FRESH, 1, 0, 40 }, "", "", 1 },
+    { { EDGE, 1, 0, 40 }, "", "", 1 },
+    { { AGED, 1, 0, 40 }, "", "", 1 },
+    { { LAST, 1, 0, 40 }, "", "", 1 },
+    { { FUTURE, 1, 0, 40 }, "", "", 1 },
+    { { FRESH, 1, PKI_OBJECT_RETIRED, 40 }, "retired", "retired", 1 },
+    { { FRESH, 1, PKI_OBJECT_ENDPOINT, 40 }, "endpoint", "endpoint", 1 },
+    { { FRESH, 1, PKI_OBJECT_DISABLED, 40 }, "disabled", "disabled", 1 },
+    { { FRESH, 1, PKI_OBJECT_REMOVED, 40 }, "removed", "removed", 1 },
+    { { FRESH, 1, PKI_OBJECT_UNCLEAR, 40 }, "unclear", "unclear", 1 },
+    { { LAST, 1, PKI_OBJECT_RISKY, 40 }, "risky", "risky", 1 },
+    { { FRESH, 1, 0x800, 40 }, "in an unknown state", "in an unknown state",
+      1 },
+    { { FRESH, 1, PKI_OBJECT_DELETED, 40 }, "deleted", "", 0 },
+    { { FRESH, 1, PKI_OBJECT_MISSING, 40 }, "missing", "", 0 },
+    { { FRESH, 1, PKI_OBJECT_DELETED|PKI_OBJECT_RISKY, 40 }, "deleted",
+      "risky", 0 },
+    { { FRESH, 1, PKI_OBJECT_MISSING|PKI_OBJECT_UNCLEAR, 40 }, "missing",
+      "unclear", 0 },
+    { { FRESH, 0, 0, 40 }, "not found", "", 0 },
+    { { LAST, 1, PKI_OBJECT_DELETED, 40 }, "deleted", "", 0 },
+    { { LAST, 1, PKI_OBJECT_MISSING, 40 }, "missing", "", 0 },
+    { { LAST, 0, 0, 40 }, "stale", "", 0 },
+    { { STALE, 1, 0, 40 }, "stale", "", 0 },
+    { { STALE, 0, 0, 40 }, "stale", "", 0 },
+    { { STALE, 1, PKI_OBJECT_DISABLED, 40 }, "stale", "", 0 },
+    { { STALE, 1, PKI_OBJECT_DELETED, 40 }, "deleted", "", 0 },
+    { { STALE, 1, PKI_OBJECT_DELETED|PKI_OBJECT_RETIRED, 40 }, "deleted", "",
+      0 },
+    { { NEVER, 1, 0, 40 }, "never synced", "", 0 },
+    { { NEVER_LAST, 1, 0, 40 }, "never synced", "", 0 },
+    { { NEVER, 1, PKI_OBJECT_DELETED, 40 }, "deleted", "", 0 }
+};
+
+#define TEST_KINDS  (sizeof(test_kinds) / sizeof(test_kinds[0]))
+
+
+static int
+test_pair(size_t one, size_t two, int any, const unsigned *groups)
+{
+    size_t         kinds[2];
+    unsigned       i, n, told, same;
+    const char    *want;
+    pki_cause_t    causes[PKI_VERDICT_CAUSES];
+    pki_facts_t    facts;
+    pki_policy_t   policy;
+    pki_verdict_t  v;
+
+    kinds[0] = one;
+    kinds[1] = two;
+    same = any && groups[0] != 0 && groups[0] == groups[1];
+
+    test_facts(&test_rows[0], &facts, &policy);
+    policy.any = any;
+    facts.nobjects = 2;
+
+    for (i = 0; i < 2; i++) {
+        facts.objects[i].directory = i ? "jamf" : "entra";
+        facts.objects[i].group = groups[i];
+        test_object(&facts.objects[i], &test_kinds[kinds[i]].object);
+    }
+
+    n = pki_verdict(&v, &facts, &policy, TEST_NOW, causes);
+    told = 0;
+
+    for (i = 0; i < 2; i++) {
+        want = same && test_kinds[kinds[!i]].present
+               ? test_kinds[kinds[i]].beside : test_kinds[kinds[i]].alone;
+
+        if (*want == '\0') {
+            continue;
+        }
+
+        if (told == n || strcmp(causes[told].what, want) != 0
+            || causes[told].source != facts.objects[i].directory)
+        {
+            return 0;
+        }
+
+        told++;
+    }
+
+    return told == n;
+}
+
+
+static void
+test_groups(void)
+{
+    int       any;
+    size_t    i, one, two;
+    unsigned  right;
+
+    static const unsigned  groups[][2] = {
+        { 0, 0 }, { 1, 1 }, { 0, 1 }, { 1, 2 }, { 7, 7 }
+    };
+
+    for (one = 0; one < TEST_KINDS; one++) {
+        for (two = 0; two < TEST_KINDS; two++) {
+            right = 0;
+
+            for (i = 0; i < 10; i++) {
+                any = i & 1;
+                right += test_pair(one, two, any, groups[i / 2]);
+            }
+
+            is_int(right, 10, "kinds %zu and %zu, in all groups", one, two);
+        }
+    }
+}
+
+
+/* one that has the object is enough for all others of its group only */
+
+static void
+test_group_of_four(void)
+{
+    unsigned       i, n;
+    pki_cause_t    causes[PKI_VERDICT_CAUSES];
+    pki_facts_t    facts;
+    pki_policy_t   policy;
+    pki_verdict_t  v;
+
+    test_facts(&test_rows[0], &facts, &policy);
+    policy.any = 1;
+    facts.nobjects = 6;
+
+    for (i = 0; i < 6; i++) {
+        facts.objects[i].directory = "abcdef" + i;
+        facts.objects[i].group = i < 4 ? 1 : 2;
+        facts.objects[i].found = 1;
+        facts.objects[i].synced_at = TEST_NOW;
+        facts.objects[i].state = PKI_OBJECT_DELETED;
+        facts.objects[i].since = 90 - i;
+    }
+
+    n = pki_verdict(&v, &facts, &policy, TEST_NOW, causes);
+    is_int(n, 6, "deleted everywhere");
+
+    facts.objects[3].state = 0;
+    n = pki_verdict(&v, &facts, &policy, TEST_NOW, causes);
+
+    is_int(n, 2, "the fourth directory has it: the other group is told");
+    ok(n == 2 && causes[0].source[0] == 'e' && causes[1].source[0] == 'f',
+       "in its order");
+    is_int(v.revoked_at, 85, "with its time");
+
+    facts.objects[4].state = PKI_OBJECT_SILENT;
+    n = pki_verdict(&v, &facts, &policy, TEST_NOW, causes);
+
+    is_int(n, 1, "which then has one, too");
+    is_int(v.outcome, PKI_OUTCOME_HOLD, "not seen for long");
+
+    facts.nobjects = 3;
+    n = pki_verdict(&v, &facts, &policy, TEST_NOW, causes);
+    is_int(n, 3, "a fact behind the last is none");
+}
+
+
+static void
+test_reasons(void)
+{
+    int            want;
+    size_t         i, k;
+    unsigned       reason;
+    pki_cause_t    causes[PKI_VERDICT_CAUSES];
+    pki_facts_t    facts;
+    pki_policy_t   policy;
+    pki_verdict_t  v;
+
+    static const struct {
+        unsigned  state;
+        int       reason;
+    } states[] = {
+        { PKI_OBJECT_DELETED, CEASED }, { PKI_OBJECT_RETIRED, CEASED },
+        { PKI_OBJECT_ENDPOINT, WITHDRAWN }, { PKI_OBJECT_DISABLED, HOLD },
+        { PKI_OBJECT_SILENT, HOLD }
+    };
+
+    test_facts(&test_rows[0], &facts, &policy);
+
+    facts.nobjects = 1;
+    facts.objects[0].found = 1;
+    facts.objects[0].synced_at = TEST_NOW;
+    facts.objects[0].since = 40;
+
+    for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        facts.objects[0].state = states[i].state;
+
+        for (k = 0; k < 3; k++) {
+            for (reason = 0; reason <= 0xff; reason++) {
+                memset(policy.reasons, 0, sizeof(policy.reasons));
+                policy.reasons[k] = reason;
+
+                want = states[i].reason;
+
+                if (k == i && reason > 0 && reason <= 10 && reason != 7
+                    && reason != PKI_REASON_REMOVE_FROM_CRL)
+                {
+                    want = reason;
+                }
+
+                (void) pki_verdict(&v, &facts, &policy, TEST_NOW, causes);
+
+                if (v.reason != want || causes[0].reason != want
+                    || (v.outcome == PKI_OUTCOME_HOLD) != (want == HOLD))
+                {
+                    ok(0, "state %zu, reasons[%zu] = %u: %d", i, k, reason,
+                       v.reason);
+                }
+            }
+        }
+
+        is_int(v.revoked_at, 40, "state %zu: each reason, in its place only",
+               i);
+    }
+}
+
+
 static void
 test_names(void)
 {
@@ -494,6 +812,9 @@ main(void)
     }
 
     test_causes();
+    test_groups();
+    test_group_of_four();
+    test_reasons();
     test_names();
 
     return pki_test_done();

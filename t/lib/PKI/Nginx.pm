@@ -20,6 +20,7 @@ use PKI::OCSP;
 #       there; events in place of "worker_connections 512;"
 #   zone => '1m', news => '2s': the directives' values
 #   issuers => { name => text }: in place of the one issuer "demo" of ca.pem
+#   directories => { name => [dialect, text] }: each issuer refers to all
 #   locations => text: in place of /ocsp, /api/, /status ...
 #   conf => text: in place of everything
 #   daemon => 1: leaves its parent, as an upgrade of the binary needs it
@@ -76,8 +77,15 @@ sub text {
     my $issuers = $o{issuers} || { demo => "certificate $t->{dir}/ca.pem;"
                                            . "key $t->{dir}/ca.key;" };
 
-    $issuers = join '', map { "    pki_issuer $_ { $issuers->{$_} $o{issuer} "
-                              . "}\n" } sort keys %$issuers;
+    my $directories = $o{directories} || {};
+    my $refer = join '', map { "directory $_; " } sort keys %$directories;
+
+    $directories = join '', map {
+        "    pki_directory $_ $directories->{$_}[0] { $directories->{$_}[1] }\n"
+    } sort keys %$directories;
+
+    $issuers = join '', map { "    pki_issuer $_ { $issuers->{$_} $refer"
+                              . "$o{issuer} }\n" } sort keys %$issuers;
 
     my $socket = ($t->{redis}{redis} || {})->{socket} || "$dir/none.sock";
     my $events = $o{events} // 'worker_connections 512;';
@@ -114,6 +122,7 @@ $temp
     $zone
     $news
     pki_store main { address unix:$socket; $o{store} }
+$directories
 $issuers
     $o{http}
 

@@ -1,0 +1,465 @@
+
+/*
+ * What the reply to a lookup means.
+ *
+ * A state is taken only from a reply that names the object.  An object is
+ * deleted only when lookups at least conf->confirm seconds apart have both
+ * been told that it does not exist, and a round has been completed in
+ * between, after a full listing at any time.  Every other reply is a failure and
+ * leaves the object as it is; one that is likely to be the directory's makes
+ * all jobs wait.
+ */
+
+#include "pki_lookup.h"
+
+#include <string.h>
+
+
+#define PKI_LOOKUP_TRIES  3         /* of a job */
+#define PKI_LOOKUP_PAUSE  250       /* milliseconds at least; Retry-After may
+                                       be 0 */
+#define PKI_LOOKUP_LONG   16        /* a wait as after so many failures */
+#define PKI_LOOKUP_AGAIN  10        /* seconds, until there was a round */
+
+
+static void pki_lookup_found(pki_lookup_call_t *call,
+    const pki_value_t *values);
+static void pki_lookup_absent(pki_lookup_call_t *call);
+static int pki_lookup_sound(const pki_lookup_call_t *call, time_t since);
+static pki_rc_t pki_lookup_missing(pki_lookup_call_t *call, time_t now);
+static pki_rc_t pki_lookup_deleted(pki_lookup_call_t *call, time_t now);
+static pki_rc_t pki_lookup_apply(pki_lookup_call_t *call,
+    const pki_state_object_t *object, long long round, time_t now);
+static void pki_lookup_worked(pki_lookup_call_t *call);
+static void pki_lookup_failed(pki_lookup_call_t *call);
+static void pki_lookup_pause(pki_lookup_t *lookup, long asked);
+static void pki_lookup_again(pki_lookup_call_t *call);
+static void pki_lookup_give_up(pki_lookup_call_t *call);
+
+
+void
+pki_lookup_reply(pki_lookup_call_t *call)
+{
+    int           json;
+    unsigned      n;
+    pki_value_t   values[PKI_PAGE_PATHS];
+
+    json = call->outcome == PKI_FETCH_DONE && call->read == PKI_OK;
+
+    for (n = 0; json && n < PKI_PAGE_PATHS && call->shape.top[n]; n++) {
+        values[n] = *pki_page_top(call->page, n);
+    }
+
+    if (json && call->status / 100 == 2) {
+        pki_lookup_found(call, values);
+
+    } else if (json && call->resource->absent != NULL
+               && call->resource->absent(call->status, values))
+    {
+        pki_lookup_absent(call);
+
+    } else {
+        pki_lookup_failed(call);
+    }
+}
+
+
+static void
+pki_lookup_found(pki_lookup_call_t *call, const pki_value_t *values)
+{
+    time_t                 now;
+    pki_rc_t               rc;
+    pki_item_t             item;
+    pki_source_t          *source;
+    const pki_resource_t  *resource;
+
+    source = call->lookup->source;
+    resource = call->resource;
+    now = pki_source_now(source);
+
+    memset(&item, 0, sizeof(item));
+
+    rc = resource->one ? resource->one(source->conf, values, now, &item)
+                       : resource->item(source->conf, values, now, &item);
+
+    if (rc != PKI_OK || item.object.id == NULL
+        || strcmp(item.object.id, call->job->id) != 0)
+    {
+        pki_err_set(&call->err, "the reply to a lookup in \"%s\" does not "
+                    "tell of the object", resource->name);
+        pki_lookup_say(call->lookup, call->err.text);
+        pki_lookup_give_up(call);
+        return;
+    }
+
+    rc = pki_lookup_apply(call, &item.object,
+                          pki_machine_number(call->machine), now);
+
+    if (rc == PKI_OK) {
+        pki_lookup_worked(call);
+
+    } else {
+        pki_lookup_pause(call->lookup, -1);
+        pki_lookup_again(call);
+    }
+}
+
+
+/*
+ * To apply a state forgets that the object was absent, so an object of which
+ * nothing is known is told to be missing before that is counted.
+ */
+
+static void
+pki_lookup_absent(pki_lookup_call_t *call)
+{
+    time_t         now;
+    pki_rc_t       rc;
+    long long      since, next;
+    pki_answer_t   answer;
+    pki_source_t  *source;
+
+    source = call->lookup->source;
+    now = pki_source_now(source);
+    since = 0;
+
+    rc = pki_lookup_missing(call, now);
+
+    if (rc == PKI_OK) {
+        pki_answer_init(&answer);
+        pki_state_absent(source->redis, source->conf->name, source->token,
+                         call->job->id, now, pki_answer_done, &answer);
+
+        rc = pki_lookup_kept(call->lookup, &answer);
+        since = answer.n;
+        pki_answer_free(&answer);
+    }
+
+    if (rc == PKI_OK && since >= source->conf->confirm
+        && pki_lookup_sound(call, now - (time_t) since))
+    {
+        rc = pki_lookup_deleted(call, now);
+
+    } else if (rc == PKI_OK) {
+        next = since < source->conf->confirm ? source->conf->confirm - since
+                                             : PKI_LOOKUP_AGAIN;
+
+        rc = pki_lookup_recheck(call->lookup, call->job->id,
+                                now + (time_t) next);
+    }
+
+    if (rc == PKI_OK) {
+        pki_lookup_worked(call);
+
+    } else {
+        pki_lookup_pause(call->lookup, -1);
+        pki_lookup_again(call);
+    }
+}
+
+
+/*
+ * Has the collection been read since?  Where all of it is gone, by a wrong
+ * path or a version that is no longer served, no object can be found either.
+ */
+
+static int
+pki_lookup_sound(const pki_lookup_call_t *call, time_t since)
+{
+    pki_poller_stats_t  stats;
+
+    memset(&stats, 0, sizeof(stats));
+    pki_machine_stats(call->machine, &stats);
+
+    return pki_machine_full_at(call->machine) != 0 && stats.at >= since;
+}
+
+
+/* An object that was known keeps its state until it is known to be gone. */
+
+static pki_rc_t
+pki_lookup_missing(pki_lookup_call_t *call, time_t now)
+{
+    pki_rc_t             rc;
+    pki_answer_t         answer;
+    pki_source_t        *source;
+    pki_store_result_t   result;
+    pki_state_object_t   object;
+
+    source = call->lookup->source;
+
+    pki_answer_init(&answer);
+    pki_state_object(source->redis, source->conf->name, call->job->id,
+                     pki_answer_list, &answer);
+
+    rc = pki_lookup_kept(call->lookup, &answer);
+    result = answer.result;
+    pki_answer_free(&answer);
+
+    if (rc != PKI_OK || result != PKI_STORE_NOT_FOUND) {
+        return rc;
+    }
+
+    memset(&object, 0, sizeof(object));
+    object.id = call->job->id;
+    object.state = PKI_OBJECT_MISSING;
+    object.mask = call->resource->mask;
+    object.since = now;
+
+    return pki_lookup_apply(call, &object, 0, now);
+}
+
+
+static pki_rc_t
+pki_lookup_deleted(pki_lookup_call_t *call, time_t now)
+{
+    pki_rc_t             rc;
+    const char          *key;
+    pki_answer_t         answer;
+    pki_source_t        *source;
+    pki_state_object_t   object;
+
+    source = call->lookup->source;
+
+    memset(&object, 0, sizeof(object));
+    object.id = call->job->id;
+    object.state = source->conf->restore ? PKI_OBJECT_REMOVED
+                                         : PKI_OBJECT_DELETED;
+    object.mask = call->resource->mask;
+    object.since = now;
+
+    rc = pki_lookup_apply(call, &object, 0, now);
+
+    if (rc == PKI_OK && call->job->key[0]) {
+        key = call->job->key;
+
+        pki_answer_init(&answer);
+        pki_state_drop(source->redis, source->conf->name, source->token,
+                       call->resource->name, &key, 1, pki_answer_done,
+                       &answer);
+
+        rc = pki_lookup_kept(call->lookup, &answer);
+        pki_answer_free(&answer);
+    }
+
+    if (rc == PKI_OK) {
+        rc = pki_lookup_recheck(call->lookup, call->job->id, 0);
+    }
+
+    return rc;
+}
+
+
+static pki_rc_t
+pki_lookup_apply(pki_lookup_call_t *call, const pki_state_object_t *object,
+    long long round, time_t now)
+{
+    pki_rc_t            rc;
+    pki_answer_t        answer;
+    pki_source_t       *source;
+    pki_state_batch_t   batch;
+
+    source = call->lookup->source;
+
+    memset(&batch, 0, sizeof(batch));
+    batch.directory = source->conf->name;
+    batch.token = source->token;
+    batch.resource = call->resource->name;
+    batch.round = round;
+
+    if (!source->conf->restore) {
+        batch.sticky = PKI_OBJECT_DELETED;
+    }
+
+    if (source->conf->settle) {
+        batch.settle = source->conf->settle;
+        batch.settled = now - source->conf->settle;
+    }
+
+    pki_answer_init(&answer);
+    pki_state_apply(source->redis, &batch, object, 1, pki_answer_applied,
+                    &answer);
+
+    rc = pki_lookup_kept(call->lookup, &answer);
+    pki_answer_free(&answer);
+
+    return rc;
+}
+
+
+pki_rc_t
+pki_lookup_recheck(pki_lookup_t *lookup, const char *id, time_t due)
+{
+    pki_rc_t       rc;
+    pki_answer_t   answer;
+    pki_source_t  *source;
+
+    source = lookup->source;
+
+    pki_answer_init(&answer);
+    pki_state_recheck(source->redis, source->conf->name, source->token, id,
+                      due, pki_answer_done, &answer);
+
+    rc = pki_lookup_kept(lookup, &answer);
+    pki_answer_free(&answer);
+
+    return rc;
+}
+
+
+pki_rc_t
+pki_lookup_kept(pki_lookup_t *lookup, pki_answer_t *answer)
+{
+    pki_rc_t  rc;
+
+    rc = pki_answer_wait(lookup->source, answer);
+
+    if (rc == PKI_ERROR && lookup->source->redis != NULL) {
+        pki_lookup_say(lookup, answer->err.text);
+    }
+
+    return rc;
+}
+
+
+static void
+pki_lookup_worked(pki_lookup_call_t *call)
+{
+    pki_lookup_t  *lookup;
+
+    lookup = call->lookup;
+
+    pki_login_worked(lookup->source->login[call->resource->login_ca]);
+    pki_lookup_end(lookup, call->job);
+
+    lookup->failures = 0;
+
+    if (lookup->said.text[0]) {
+        lookup->said.text[0] = '\0';
+        pki_source_log(lookup->source, 5, "lookups work again");
+    }
+}
+
+
+/*
+ * An odd status may be this object's affair, and then the others go on; all
+ * else is likely to be the same for all.
+ */
+
+static void
+pki_lookup_failed(pki_lookup_call_t *call)
+{
+    int                    passing;
+    pki_err_t              err;
+    const char            *name;
+    pki_login_t           *login;
+    pki_lookup_t          *lookup;
+
+    lookup = call->lookup;
+    name = call->resource->name;
+    login = lookup->source->login[call->resource->login_ca];
+
+    if (call->outcome == PKI_FETCH_DONE && call->status == 401
+        && pki_login_rejected(login, call->token))
+    {
+        pki_lookup_again(call);
+        return;
+    }
+
+    if (call->outcome != PKI_FETCH_DONE) {
+        pki_err_set(&err, "a lookup in \"%s\" failed: %s", name,
+                    call->err.text);
+
+    } else if (call->status / 100 == 2) {
+        pki_err_set(&err, "a lookup in \"%s\" failed: unreadable reply: %s",
+                    name, call->err.text);
+
+    } else {
+        pki_err_set(&err, "a lookup in \"%s\" failed: status %d", name,
+                    call->status);
+    }
+
+    pki_lookup_say(lookup, err.text);
+
+    passing = call->outcome == PKI_FETCH_FAILED
+              || call->outcome == PKI_FETCH_STOPPED
+              || call->status / 100 == 2 || call->status >= 500
+              || call->status == 408 || call->status == 429;
+
+    if (passing || call->outcome != PKI_FETCH_DONE
+        || call->status == 401 || call->status == 403)
+    {
+        pki_lookup_pause(lookup, call->asked);
+    }
+
+    if (passing) {
+        pki_lookup_again(call);
+
+    } else {
+        pki_lookup_give_up(call);
+    }
+}
+
+
+static void
+pki_lookup_pause(pki_lookup_t *lookup, long asked)
+{
+    long       wait;
+    long long  until;
+
+    wait = pki_source_backoff(lookup->source, ++lookup->failures);
+    wait = wait > asked ? wait : asked;
+    wait = wait > PKI_LOOKUP_PAUSE ? wait : PKI_LOOKUP_PAUSE;
+
+    until = pki_source_mono(lookup->source) + wait;
+
+    if (until > lookup->until) {
+        lookup->until = until;
+    }
+}
+
+
+static void
+pki_lookup_again(pki_lookup_call_t *call)
+{
+    if (++call->job->tries < PKI_LOOKUP_TRIES) {
+        pki_lookup_back(call->lookup, call->job);
+        return;
+    }
+
+    pki_lookup_give_up(call);
+}
+
+
+/*
+ * What is wanted will be wanted again, what was not seen will not be seen
+ * again; only what is due must be put off.
+ */
+
+static void
+pki_lookup_give_up(pki_lookup_call_t *call)
+{
+    long           wait;
+    pki_source_t  *source;
+
+    source = call->lookup->source;
+
+    if (call->job->due && source->holder) {
+        wait = pki_source_backoff(source, PKI_LOOKUP_LONG);
+
+        (void) pki_lookup_recheck(call->lookup, call->job->id,
+                                  pki_source_now(source) + 1 + wait / 1000);
+    }
+
+    pki_lookup_end(call->lookup, call->job);
+}
+
+
+void
+pki_lookup_say(pki_lookup_t *lookup, const char *text)
+{
+    if (strcmp(lookup->said.text, text) != 0) {
+        pki_err_set(&lookup->said, "%s", text);
+        pki_source_log(lookup->source, 3, "%s", text);
+    }
+}

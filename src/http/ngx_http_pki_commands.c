@@ -1,0 +1,605 @@
+
+/*
+ * The table of directives.
+ *
+ * pki_store, pki_issuer and pki_directory are nouns with directives of
+ * their own.  Their rows stand in this one table under contexts of their
+ * own, so that nginx itself counts arguments, refuses strangers and names
+ * the line.  A file for each noun has its block (_block.c for the stores).
+ */
+
+#include "ngx_http_pki_module.h"
+
+
+/* a certificate costs about 100 octets of a request; room for one array */
+#define NGX_HTTP_PKI_CERTS_MAX       256
+
+
+static char *ngx_http_pki_not_zero(ngx_conf_t *cf, void *post, void *data);
+
+
+static ngx_conf_enum_t  ngx_http_pki_serials[] = {
+    { ngx_string("plain"), 0 },
+    { ngx_string("sealed"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_pki_unknowns[] = {
+    { ngx_string("unknown"), 0 },
+    { ngx_string("serial"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_pki_devices[] = {
+    { ngx_string("any"), 0 },
+    { ngx_string("all"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_pki_database_bounds = {
+    ngx_conf_check_num_bounds, 0, 65535
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_pki_certs_bounds = {
+    ngx_conf_check_num_bounds, 1, NGX_HTTP_PKI_CERTS_MAX
+};
+
+
+/* the largest page that any of the directories gives; see PKI_PAGE_ITEMS_MAX */
+
+static ngx_conf_num_bounds_t  ngx_http_pki_page_bounds = {
+    ngx_conf_check_num_bounds, 1, 2000
+};
+
+
+static ngx_conf_num_bounds_t  ngx_http_pki_lookups_bounds = {
+    ngx_conf_check_num_bounds, 1, 1000
+};
+
+
+static ngx_conf_post_t  ngx_http_pki_not_zero_post = {
+    ngx_http_pki_not_zero
+};
+
+
+ngx_command_t  ngx_http_pki_commands[] = {
+
+    { ngx_string("pki_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_main_conf_t, zone_size),
+      NULL },
+
+    { ngx_string("pki_news_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_main_conf_t, news_timeout),
+      &ngx_http_pki_not_zero_post },
+
+    { ngx_string("pki_stale_answers"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_main_conf_t, stale_answers),
+      NULL },
+
+    { ngx_string("pki_store"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_pki_store_block,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pki_issuer"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_pki_issuer_block,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pki_directory"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE2,
+      ngx_http_pki_directory_block,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pki_ocsp"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
+      ngx_http_pki_ocsp,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pki_ocsp_max_certs"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_pki_loc_conf_t, max_certs),
+      &ngx_http_pki_certs_bounds },
+
+    { ngx_string("pki_ocsp_max_size"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_pki_loc_conf_t, max_size),
+      NULL },
+
+    { ngx_string("pki_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
+      ngx_http_pki_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pki_api_tokens"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_tokens,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pki_hook"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_hook,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pki_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_pki_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* in a pki_store block */
+
+    { ngx_string("address"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_address,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("database"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_store_t, database),
+      &ngx_http_pki_database_bounds },
+
+    { ngx_string("user"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_store_t, user),
+      NULL },
+
+    { ngx_string("secret_file"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_store_t, secret_file),
+      NULL },
+
+    { ngx_string("timeout"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_store_t, timeout),
+      &ngx_http_pki_not_zero_post },
+
+    { ngx_string("tls"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_store_t, tls),
+      NULL },
+
+    { ngx_string("tls_ca_file"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_store_t, tls_ca_file),
+      NULL },
+
+    { ngx_string("tls_name"),
+      NGX_HTTP_PKI_STORE_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_store_t, tls_name),
+      NULL },
+
+    /* in a pki_issuer block */
+
+    { ngx_string("certificate"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_certificate,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("key"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("responder"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_1MORE,
+      ngx_http_pki_responder,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("serial"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_issuer_t, sealed),
+      &ngx_http_pki_serials },
+
+    { ngx_string("serial_key"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_serial_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("validity"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_1MORE,
+      ngx_http_pki_validity,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("store"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_store_name,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("unknown"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_issuer_t, unknown),
+      &ngx_http_pki_unknowns },
+
+    { ngx_string("extended_revoke"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_issuer_t, extended_revoke),
+      NULL },
+
+    { ngx_string("archive_cutoff"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_issuer_t, archive_cutoff),
+      NULL },
+
+    { ngx_string("directory"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_reference,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("devices"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_issuer_t, devices),
+      &ngx_http_pki_devices },
+
+    { ngx_string("reason"),
+      NGX_HTTP_PKI_ISSUER_CONF|NGX_CONF_TAKE2|NGX_CONF_TAKE4|NGX_CONF_TAKE6,
+      ngx_http_pki_reason,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    /* in a pki_directory block */
+
+    { ngx_string("url"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, url),
+      NULL },
+
+    { ngx_string("tenant"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, tenant),
+      NULL },
+
+    { ngx_string("token_url"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, token_url),
+      NULL },
+
+    { ngx_string("scope"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, scope),
+      NULL },
+
+    { ngx_string("ca_scope"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, ca_scope),
+      NULL },
+
+    { ngx_string("client"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, client),
+      NULL },
+
+    { ngx_string("account"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, account),
+      NULL },
+
+    { ngx_string("client_secret_file"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_secret,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("client_certificate"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_client_certificate,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("client_key"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_client_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("poll"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, poll),
+      NULL },
+
+    { ngx_string("plain_http"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, plain_http),
+      NULL },
+
+    { ngx_string("ca_file"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, ca_file),
+      NULL },
+
+    { ngx_string("proxy"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, proxy),
+      NULL },
+
+    { ngx_string("connect_timeout"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, connect_timeout),
+      &ngx_http_pki_not_zero_post },
+
+    { ngx_string("request_timeout"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, timeout),
+      &ngx_http_pki_not_zero_post },
+
+    { ngx_string("stall_timeout"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, stall_timeout),
+      &ngx_http_pki_not_zero_post },
+
+    { ngx_string("max_size"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, max_size),
+      NULL },
+
+    { ngx_string("interval"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, interval),
+      &ngx_http_pki_not_zero_post },
+
+    { ngx_string("full"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, full),
+      NULL },
+
+    { ngx_string("backoff"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, backoff),
+      &ngx_http_pki_not_zero_post },
+
+    { ngx_string("confirm"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, confirm),
+      NULL },
+
+    { ngx_string("settle"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, settle),
+      NULL },
+
+    { ngx_string("page"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, page),
+      &ngx_http_pki_page_bounds },
+
+    { ngx_string("lookups"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, lookups),
+      &ngx_http_pki_lookups_bounds },
+
+    { ngx_string("lookup_timeout"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, lookup_timeout),
+      NULL },
+
+    { ngx_string("restore"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, restore),
+      NULL },
+
+    { ngx_string("wipe"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, wipe),
+      NULL },
+
+    { ngx_string("compliance"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE12,
+      ngx_http_pki_compliance,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("risk"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE123,
+      ngx_http_pki_risk,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("unmanaged"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, unmanaged),
+      NULL },
+
+    { ngx_string("silent"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, silent),
+      NULL },
+
+    { ngx_string("endpoint_list"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, endpoint_list),
+      NULL },
+
+    { ngx_string("revocations"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, revocations),
+      NULL },
+
+    { ngx_string("external_id"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, external_id),
+      NULL },
+
+    { ngx_string("resources"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE12,
+      ngx_http_pki_resources,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("hook_url"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, hook_url),
+      NULL },
+
+    { ngx_string("hook_secret_file"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_secret,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("max_age"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE12,
+      ngx_http_pki_max_age,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("guard"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE123,
+      ngx_http_pki_guard,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static char *
+ngx_http_pki_not_zero(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_msec_t *value = data;
+
+    return *value ? NGX_CONF_OK : "must not be zero";
+}

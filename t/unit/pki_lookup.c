@@ -1,0 +1,925 @@
+
+/*
+ * Lookups of single objects: a real Redis, and a fake of all else.  Requests
+ * are caught before libcurl and answered by the test, the machine is a
+ * resource of a toy dialect, and both clocks are the test's.
+ */
+
+#include "pki_test.h"
+#include "pki_test_redis.h"
+#include "pki_source.h"
+
+#include <stdarg.h>
+
+
+#define TEST_ASKED  64
+#define DEVICE_1    "device/00000000-0000-0000-0000-000000000001"
+#define DEVICE_2    "device/00000000-0000-0000-0000-000000000002"
+#define DEVICE_3    "device/00000000-0000-0000-0000-000000000003"
+#define FOUND_1     "{\"id\":\"" DEVICE_1 "\",\"enabled\":true}"
+#define GONE        "{\"error\":\"NotFound\",\"id\":null}"
+
+
+typedef struct {
+    char           url[256];
+    char           token[32];
+    pki_request_t  request;
+} test_asked_t;
+
+
+/* the whole of a toy machine, as far as a lookup sees it */
+
+struct pki_machine_s {
+    time_t     at;
+    time_t     full_at;
+    long long  number;
+};
+
+
+static pki_rc_t test_lookup(const pki_directory_conf_t *conf,
+    unsigned variant, const char *id, char *url, size_t size);
+static pki_rc_t test_item(const pki_directory_conf_t *conf,
+    const pki_value_t *values, time_t now, pki_item_t *item);
+static int test_absent(int status, const pki_value_t *values);
+
+
+static const char *const  test_paths[] = { "id", "enabled", "error", NULL };
+
+static const pki_resource_t  test_resource = {
+    .name = "devices",
+    .classes = 1 << PKI_OBJECT_DEVICE,
+    .mask = PKI_OBJECT_DELETED|PKI_OBJECT_REMOVED|PKI_OBJECT_DISABLED
+            |PKI_OBJECT_MISSING|PKI_OBJECT_UNCLEAR,
+    .paths = test_paths,
+    .item = test_item,
+    .lookup = test_lookup,
+    .absent = test_absent
+};
+
+static pki_machine_t         test_machine;
+static pki_directory_conf_t  test_conf;
+static pki_source_t          test_source;
+static pki_lookup_t         *test_it;
+static redisContext         *test_plain;
+
+static time_t                test_wall;
+static long long             test_mono;
+static test_asked_t          test_asked[TEST_ASKED];
+static unsigned              test_nasked;
+static unsigned              test_logs;
+static char                  test_line[PKI_MAIL_TEXT];
+static pki_rc_t              test_token;
+static int                   test_fresh;
+static int                   test_worked;
+
+
+/* what a source, a machine, a fetcher and a login are made of here */
+
+time_t
+pki_source_now(const pki_source_t *source)
+{
+    (void) source;
+
+    return test_wall;
+}
+
+
+long long
+pki_source_mono(const pki_source_t *source)
+{
+    (void) source;
+
+    return test_mono;
+}
+
+
+void
+pki_source_log(pki_source_t *source, int level, const char *format, ...)
+{
+    va_list  args;
+
+    (void) source;
+    (void) level;
+
+    va_start(args, format);
+    (void) vsnprintf(test_line, sizeof(test_line), format, args);
+    va_end(args);
+
+    test_logs++;
+}
+
+
+pki_rc_t
+pki_source_wait(pki_source_t *source)
+{
+    pki_err_t  err;
+
+    if (pki_redis_sync_wait(source->sync, &err) == PKI_OK) {
+        return PKI_OK;
+    }
+
+    pki_redis_sync_destroy(source->sync);
+    source->sync = NULL;
+    source->redis = NULL;
+    source->holder = 0;
+
+    return PKI_ERROR;
+}
+
+
+void
+pki_source_lost(pki_source_t *source)
+{
+    source->holder = 0;
+}
+
+
+pki_rc_t
+pki_source_token(pki_source_t *source, unsigned which, const char **token,
+    long *wait, pki_err_t *err)
+{
+    (void) source;
+    (void) which;
+
+    *wait = 700;
+    *token = "token";
+    pki_err_set(err, "no token for the test");
+
+    return test_token;
+}
+
+
+long
+pki_source_backoff(const pki_source_t *source, unsigned n)
+{
+    (void) source;
+
+    return n > 8 ? 300000 : 1000 * n;
+}
+
+
+long
+pki_source_asked(const pki_source_t *source, const pki_fetch_result_t *result)
+{
+    (void) source;
+
+    return result->retry_after[0] ? 1000 * atol(result->retry_after) : -1;
+}
+
+
+const pki_resource_t *
+pki_machine_resource(const pki_machine_t *machine)
+{
+    (void) machine;
+
+    return &test_resource;
+}
+
+
+unsigned
+pki_machine_variant(const pki_machine_t *machine)
+{
+    (void) machine;
+
+    return 7;
+}
+
+
+time_t
+pki_machine_full_at(const pki_machine_t *machine)
+{
+    return machine->full_at;
+}
+
+
+long long
+pki_machine_number(const pki_machine_t *machine)
+{
+    return machine->number;
+}
+
+
+void
+pki_machine_stats(const pki_machine_t *machine, pki_poller_stats_t *stats)
+{
+    stats->at = machine->at;
+}
+
+
+void
+pki_fetch(pki_fetch_peer_t *peer, const pki_request_t *request)
+{
+    test_asked_t  *asked;
+
+    (void) peer;
+
+    asked = &test_asked[test_nasked++ % TEST_ASKED];
+    asked->request = *request;
+    (void) snprintf(asked->url, sizeof(asked->url), "%s", request->url);
+    (void) snprintf(asked->token, sizeof(asked->token), "%s",
+                    request->token);
+}
+
+
+int
+pki_login_rejected(pki_login_t *login, const char *token)
+{
+    (void) login;
+
+    return test_fresh && strcmp(token, "token") == 0;
+}
+
+
+void
+pki_login_worked(pki_login_t *login)
+{
+    (void) login;
+
+    test_worked++;
+}
+
+
+static pki_rc_t
+test_lookup(const pki_directory_conf_t *conf, unsigned variant,
+    const char *id, char *url, size_t size)
+{
+    (void) conf;
+
+    if (strcmp(id, DEVICE_3) == 0) {
+        return PKI_NOT_FOUND;
+    }
+
+    (void) snprintf(url, size, "/v%u/%s", variant, id);
+
+    return PKI_OK;
+}
+
+
+static pki_rc_t
+test_item(const pki_directory_conf_t *conf, const pki_value_t *values,
+    time_t now, pki_item_t *item)
+{
+    (void) conf;
+
+    if (values[0].type != PKI_VALUE_STRING) {
+        return PKI_INVALID;
+    }
+
+    item->object.id = values[0].string;
+    item->object.key = "key-of-it";
+    item->object.mask = test_resource.mask;
+    item->object.since = now;
+
+    if (values[1].integer == 0) {
+        item->object.state = PKI_OBJECT_DISABLED;
+    }
+
+    return PKI_OK;
+}
+
+
+static int
+test_absent(int status, const pki_value_t *values)
+{
+    return status == 404 && values[2].type == PKI_VALUE_STRING
+           && strcmp(values[2].string, "NotFound") == 0;
+}
+
+
+/* helpers of the stories */
+
+static long long __attribute__((format(printf, 1, 2)))
+test_redis(const char *format, ...)
+{
+    va_list      args;
+    long long    n;
+    redisReply  *reply;
+
+    va_start(args, format);
+    reply = redisvCommand(test_plain, format, args);
+    va_end(args);
+
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        printf("Bail out! Redis refused \"%s\"\n", format);
+        exit(1);
+    }
+
+    n = reply->type == REDIS_REPLY_INTEGER ? reply->integer
+        : reply->type == REDIS_REPLY_STRING ? atoll(reply->str) : -1;
+    freeReplyObject(reply);
+
+    return n;
+}
+
+
+/* The state of an object; -1: none is known. */
+
+static int
+test_state(const char *id)
+{
+    int          state;
+    redisReply  *reply;
+
+    state = -1;
+    reply = redisCommand(test_plain, "GET pki:{dir}:object:%s", id);
+
+    if (reply != NULL && reply->type == REDIS_REPLY_STRING) {
+        (void) sscanf(reply->str, "1 %d", &state);
+    }
+
+    freeReplyObject(reply);
+
+    return state;
+}
+
+
+static long long
+test_due(const char *id)
+{
+    return test_redis("ZSCORE pki:{dir}:recheck %s", id);
+}
+
+
+static void
+test_connect(void)
+{
+    pki_err_t              err;
+    pki_redis_sync_conf_t  conf;
+
+    memset(&conf, 0, sizeof(conf));
+    conf.path = pki_test_socket;
+    conf.timeout = 5000;
+    conf.stop = -1;
+
+    test_source.sync = pki_redis_sync_create(&conf, &err);
+    if (test_source.sync == NULL) {
+        printf("Bail out! %s\n", err.text);
+        exit(1);
+    }
+
+    test_source.redis = pki_redis_sync_transport(test_source.sync);
+    test_source.holder = 1;
+}
+
+
+/* Everything from the start, with the lease in our hand. */
+
+static void
+test_begin(void)
+{
+    test_redis("FLUSHALL");
+    test_redis("SET pki:{dir}:lease %s", "me 1234");
+
+    if (test_source.sync == NULL) {
+        test_connect();
+    }
+
+    memset(&test_conf, 0, sizeof(test_conf));
+    test_conf.name = "dir";
+    test_conf.url = "https://directory.test";
+    test_conf.confirm = 120;
+    test_conf.lookups = 100;
+
+    strcpy(test_source.token, "me 1234");
+    test_source.conf = &test_conf;
+    test_source.holder = 1;
+    test_source.machines[0] = &test_machine;
+    test_source.nmachines = 1;
+
+    test_machine.at = 99999;
+    test_machine.full_at = 5000;
+    test_machine.number = 3;
+
+    test_wall = 10000;
+    test_mono = 1000000;
+    test_nasked = 0;
+    test_logs = 0;
+    test_line[0] = '\0';
+    test_token = PKI_OK;
+    test_fresh = 0;
+
+    pki_lookup_destroy(test_it);
+    test_it = pki_lookup_create(&test_source);
+}
+
+
+/* So many milliseconds later. */
+
+static long
+test_tick(long ms)
+{
+    test_mono += ms;
+    test_wall += ms / 1000;
+
+    return pki_lookup_tick(test_it);
+}
+
+
+static void
+test_want(const char *id)
+{
+    test_redis("SADD pki:{dir}:wanted %s", id);
+    pki_lookup_hurry(test_it);
+    (void) test_tick(0);
+}
+
+
+/* The reply to the n-th request, octet by octet, or a failure; then a tick. */
+
+static void
+test_reply(unsigned n, int status, const char *body, const char *retry_after)
+{
+    pki_request_t       *request;
+    pki_fetch_result_t   result;
+
+    if (n >= test_nasked) {
+        ok(0, "request %u was sent", n);
+        return;
+    }
+
+    memset(&result, 0, sizeof(result));
+    result.status = status;
+    result.location = "";
+    request = &test_asked[n % TEST_ASKED].request;
+
+    if (retry_after != NULL) {
+        strcpy(result.retry_after, retry_after);
+    }
+
+    if (status == 0) {
+        result.outcome = PKI_FETCH_FAILED;
+        result.error = "connection refused";
+    }
+
+    for ( /* void */ ; body && *body; body++) {
+        (void) request->piece(request->data, status, body, 1);
+    }
+
+    request->done(request->data, &result);
+    (void) test_tick(0);
+}
+
+
+static void
+test_wanted(void)
+{
+    test_begin();
+
+    ok(test_tick(0) >= 900, "nothing to do for a second");
+    is_int(test_nasked, 0, "nothing asked");
+
+    test_want(DEVICE_1);
+    is_int(test_nasked, 1, "what is wanted is asked for");
+    is_str(test_asked[0].url, "https://directory.test/v7/" DEVICE_1, "there");
+    is_str(test_asked[0].token, "token", "with the token");
+    is_int(test_redis("SCARD pki:{dir}:wanted"), 0, "taken");
+
+    test_want(DEVICE_1);
+    is_int(test_nasked, 1, "wanted twice, asked once");
+
+    test_reply(0, 200, FOUND_1, NULL);
+    is_int(test_state(DEVICE_1), 0, "and it is known");
+    is_int(test_redis("HEXISTS pki:{dir}:index:devices key-of-it"), 1,
+           "also in the index");
+    is_int(test_worked, 1, "the token has worked");
+    is_int(test_logs, 0, "nothing to say");
+
+    test_want(DEVICE_1);
+    is_int(test_nasked, 2, "later it may be asked for again");
+    test_reply(1, 200, "{\"enabled\":false,\"id\":\"" DEVICE_1 "\"}", NULL);
+    is_int(test_state(DEVICE_1), PKI_OBJECT_DISABLED, "and is now worse");
+
+    test_want("device");
+    test_want("printer/1");
+    test_want("user/00000000-0000-0000-0000-000000000001");
+    test_want(DEVICE_3);
+    test_want("device/00000000-0000-0000-0000-000000000001-and-so-on");
+    is_int(test_nasked, 2, "what no resource looks up is not asked for");
+    is_int(pki_lookup_room(test_it), 192, "and forgotten");
+
+    test_redis("ZADD pki:{dir}:recheck 9999 %s", DEVICE_3);
+    (void) test_tick(1000);
+    is_int(test_nasked, 2, "nor is it when it is due");
+    is_int(test_due(DEVICE_3), -1, "which then it is no more");
+}
+
+
+static void
+test_unknown(void)
+{
+    long long  lookups;
+
+    test_begin();
+    test_want(DEVICE_1);
+    test_reply(0, 404, GONE, NULL);
+    is_int(test_state(DEVICE_1), PKI_OBJECT_MISSING, "missing at first");
+    is_int(test_due(DEVICE_1), 10120, "to be looked at again");
+    is_int(test_logs, 0, "nothing to say");
+
+    (void) test_tick(119 * 1000);
+    is_int(test_nasked, 1, "not yet");
+    (void) test_tick(1000);
+    is_int(test_nasked, 2, "now");
+    test_reply(1, 404, GONE, NULL);
+    is_int(test_state(DEVICE_1), PKI_OBJECT_DELETED, "deleted");
+    is_int(test_due(DEVICE_1), -1, "for good");
+
+    pki_lookup_stats(test_it, &lookups);
+    is_int(lookups, 2, "two lookups");
+
+    /* what is found in between begins anew */
+
+    test_begin();
+    test_want(DEVICE_1);
+    test_reply(0, 404, GONE, NULL);
+    (void) test_tick(60 * 1000);
+    test_want(DEVICE_1);
+    test_reply(1, 200, FOUND_1, NULL);
+    is_int(test_state(DEVICE_1), 0, "found after all");
+    is_int(test_due(DEVICE_1), -1, "which is that");
+    (void) test_tick(100 * 1000);
+    test_want(DEVICE_1);
+    test_reply(2, 404, GONE, NULL);
+    is_int(test_state(DEVICE_1), 0, "absent again: the first time");
+    is_int(test_due(DEVICE_1), 10280, "to be confirmed");
+    (void) test_tick(30 * 1000);
+    test_want(DEVICE_1);
+    test_reply(3, 404, GONE, NULL);
+    is_int(test_state(DEVICE_1), 0, "too early");
+    is_int(test_due(DEVICE_1), 10280, "the same moment");
+}
+
+
+static void
+test_known(void)
+{
+    test_begin();
+    test_redis("HSET pki:{dir}:index:devices k1 %s", "1 2 " DEVICE_1);
+    test_redis("SET pki:{dir}:object:%s %s", DEVICE_1, "1 0 77");
+
+    is_int(pki_lookup_add(test_it, DEVICE_1, "k1"), PKI_OK, "not seen");
+    (void) test_tick(0);
+    test_reply(0, 404, GONE, NULL);
+    is_int(test_state(DEVICE_1), 0, "an object that was known stays");
+    is_int(test_redis("HLEN pki:{dir}:index:devices"), 1, "in the index too");
+
+    (void) test_tick(200 * 1000);
+    is_int(pki_lookup_add(test_it, DEVICE_1, "k1"), PKI_OK, "not seen");
+    test_reply(1, 404, GONE, NULL);
+    is_int(test_state(DEVICE_1), PKI_OBJECT_DELETED, "until it is confirmed");
+    is_int(test_redis("HLEN pki:{dir}:index:devices"), 0, "and forgotten");
+    is_int(test_due(DEVICE_1), -1, "for good");
+
+    /* before the first listing nothing is deleted */
+
+    test_begin();
+    test_machine.full_at = 0;
+    test_want(DEVICE_1);
+    test_reply(0, 404, GONE, NULL);
+    (void) test_tick(120 * 1000);
+    test_reply(1, 404, GONE, NULL);
+    is_int(test_state(DEVICE_1), PKI_OBJECT_MISSING, "no listing yet");
+    is_int(test_due(DEVICE_1), 10130, "a little later");
+
+    test_machine.full_at = 10125;
+    (void) test_tick(10 * 1000);
+    test_reply(2, 404, GONE, NULL);
+    is_int(test_state(DEVICE_1), PKI_OBJECT_DELETED, "deleted after it");
+
+    /* nor without a round since */
+
+    test_begin();
+    test_machine.at = 9999;
+    test_want(DEVICE_1);
+    test_reply(0, 404, GONE, NULL);
+    (void) test_tick(120 * 1000);
+    test_reply(1, 404, GONE, NULL);
+    is_int(test_state(DEVICE_1), PKI_OBJECT_MISSING, "no round since");
+    is_int(test_due(DEVICE_1), 10130, "a little later");
+    (void) test_tick(10 * 1000);
+    test_machine.at = 10000;
+    test_reply(2, 404, GONE, NULL);
+    is_int(test_state(DEVICE_1), PKI_OBJECT_DELETED, "deleted after it");
+
+    test_begin();
+    test_conf.restore = 1;
+    test_conf.confirm = 0;
+    test_want(DEVICE_1);
+    test_reply(0, 404, GONE, NULL);
+    is_int(test_state(DEVICE_1), PKI_OBJECT_REMOVED,
+           "removed where it can be restored");
+    test_want(DEVICE_1);
+    test_reply(1, 200, FOUND_1, NULL);
+    is_int(test_state(DEVICE_1), 0, "and it was");
+}
+
+
+static void
+test_strangers(void)
+{
+    static const struct {
+        int          status;
+        const char  *body;
+        unsigned     asked;     /* within the next minute */
+        const char  *line;
+    } replies[] = {
+        { 404, "<html>no</html>", 1, "failed: status 404" },
+        { 404, "{\"error\":\"OtherPath\"}", 1, "failed: status 404" },
+        { 403, GONE, 1, "failed: status 403" },
+        { 302, "", 1, "failed: status 302" },
+        { 200, GONE, 1, "does not tell" },
+        { 200, "{\"id\":\"" DEVICE_2 "\"}", 1, "does not tell" },
+        { 200, "{\"id\":7}", 1, "does not tell" },
+        { 200, "", 3, "unreadable reply" },
+        { 200, "[]", 3, "unreadable reply" },
+        { 200, "{\"id\":\"" DEVICE_1 "\"", 3, "unreadable reply" },
+        { 200, "<html>", 3, "unreadable reply" },
+        { 500, GONE, 3, "failed: status 500" },
+        { 429, "", 3, "failed: status 429" },
+        { 408, "", 3, "failed: status 408" },
+        { 401, "", 1, "failed: status 401" },
+        { 0, NULL, 3, "failed: connection refused" },
+    };
+
+    unsigned  i, n;
+
+    for (i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
+        test_begin();
+        test_redis("ZADD pki:{dir}:recheck 9999 %s", DEVICE_1);
+        (void) test_tick(1000);
+
+        for (n = 0; n < test_nasked && n < 10; n++) {
+            test_reply(n, replies[i].status, replies[i].body, NULL);
+            (void) test_tick(20000);
+        }
+
+        is_int(test_nasked, replies[i].asked, "%s: asked %u times",
+               replies[i].line, replies[i].asked);
+        is_int(test_state(DEVICE_1), -1, "nothing is known of it");
+        is_int(test_logs, 1, "one line");
+        ok(strstr(test_line, replies[i].line) != NULL, "\"%s\"", test_line);
+        ok(test_due(DEVICE_1) > test_wall + 200, "later again");
+        is_int(pki_lookup_room(test_it), 192, "no job is left");
+    }
+}
+
+
+static void
+test_pauses(void)
+{
+    long  wait;
+
+    test_begin();
+    test_want(DEVICE_1);
+    test_reply(0, 429, "", "30");
+    test_want(DEVICE_2);
+    is_int(test_nasked, 1, "all wait as long as the directory says");
+    (void) test_tick(29 * 1000);
+    is_int(test_nasked, 1, "not yet");
+    (void) test_tick(1000);
+    is_int(test_nasked, 3, "then both go on");
+    is_str(test_asked[1].url, "https://directory.test/v7/" DEVICE_1,
+           "in their order");
+    test_reply(1, 200, FOUND_1, NULL);
+    is_int(test_state(DEVICE_1), 0, "found");
+    is_str(test_line, "lookups work again", "as the log says");
+    is_int(test_logs, 2, "in two lines");
+
+    test_begin();
+    test_want(DEVICE_1);
+    test_reply(0, 503, "", "0");
+    wait = test_tick(0);
+    ok(test_nasked == 1 && wait > 200, "never at once");
+
+    test_begin();
+    test_fresh = 1;
+    test_want(DEVICE_1);
+    test_reply(0, 401, "", NULL);
+    is_int(test_nasked, 2, "401: at once with another token");
+    is_int(test_logs, 0, "nothing to say");
+    test_fresh = 0;
+    test_reply(1, 401, "", NULL);
+    is_int(test_nasked, 2, "but once");
+    is_int(test_logs, 1, "and that is said");
+
+    test_begin();
+    test_token = PKI_NOT_FOUND;
+    test_want(DEVICE_1);
+    is_int(test_nasked, 0, "without a token nothing is asked");
+    is_int(test_logs, 0, "nor said");
+    is_int(test_tick(0), 700, "it waits for it");
+    test_token = PKI_INVALID;
+    (void) test_tick(700);
+    (void) test_tick(700);
+    is_int(test_logs, 1, "a refusal is said once");
+    is_str(test_line, "no token for the test", "in words");
+    test_token = PKI_OK;
+    (void) test_tick(700);
+    is_int(test_nasked, 1, "and it goes on");
+}
+
+
+static void
+test_limits(void)
+{
+    char      id[64];
+    unsigned  i, n, most;
+
+    test_begin();
+
+    for (i = 10; i < 500; i++) {
+        (void) snprintf(id, sizeof(id),
+                        "device/00000000-0000-0000-0000-%012u", i);
+        if (pki_lookup_add(test_it, id, id + 7) != PKI_OK) {
+            break;
+        }
+    }
+
+    is_int(i, 10 + 192, "so many fit");
+    is_int(pki_lookup_room(test_it), 0, "no room");
+    is_int(pki_lookup_add(test_it, "device/00000000-0000-0000-0000-"
+                          "000000000010", "k"), PKI_OK, "but what is there");
+
+    test_conf.lookups = 10;
+    (void) test_tick(0);
+    is_int(test_nasked, 4, "four at once");
+
+    test_want(DEVICE_1);
+    is_int(test_nasked, 4, "no more");
+    test_reply(0, 200, FOUND_1, NULL);
+    is_str(test_asked[4].url, "https://directory.test/v7/" DEVICE_1,
+           "what is wanted comes first");
+    test_reply(4, 200, FOUND_1, NULL);
+
+    /* replies come at once, the clock does not move, then it does */
+
+    for (n = 1; n < test_nasked; n++) {
+        if (n != 4) {
+            test_reply(n, 404, GONE, NULL);
+        }
+    }
+
+    is_int(test_nasked, 10, "ten in a second");
+
+    for (most = 0, i = 0; i < 20; i++) {
+        (void) test_tick(50);
+
+        for ( /* void */ ; n < test_nasked; n++) {
+            test_reply(n, 404, GONE, NULL);
+            most++;
+        }
+    }
+
+    is_int(most, 10, "and ten in the next");
+
+    pki_lookup_abandon(test_it);
+    is_int(pki_lookup_room(test_it), 192, "room for all again");
+    (void) test_tick(0);
+
+    /* a full queue takes what is wanted, as far as it can */
+
+    test_begin();
+    test_token = PKI_NOT_FOUND;
+
+    for (i = 0; i < 300; i++) {
+        test_redis("SADD pki:{dir}:wanted jamf-user/%u", i);
+        test_redis("ZADD pki:{dir}:recheck 1 "
+                   "device/00000000-0000-0000-0000-%012u", i);
+        test_redis("SADD pki:{dir}:wanted "
+                   "device/00000000-0000-0000-0001-%012u", i);
+    }
+
+    for (i = 0; i < 10; i++) {
+        (void) test_tick(1000);
+    }
+
+    is_int(pki_lookup_room(test_it), 0, "as many as there is room for");
+    ok(test_redis("SCARD pki:{dir}:wanted") > 0, "the others wait in Redis");
+}
+
+
+static void
+test_losses(void)
+{
+    test_begin();
+    test_want(DEVICE_1);
+    test_redis("SET pki:{dir}:lease %s", "another 9");
+    test_reply(0, 200, FOUND_1, NULL);
+    is_int(test_source.holder, 0, "the lease was somebody else's");
+    is_int(test_state(DEVICE_1), -1, "nothing was written");
+    pki_lookup_abandon(test_it);
+
+    test_begin();
+    test_want(DEVICE_1);
+    test_want(DEVICE_2);
+    is_int(test_nasked, 2, "two are under way");
+    pki_lookup_abandon(test_it);
+    test_want(DEVICE_1);
+    is_int(test_nasked, 3, "begun anew");
+    test_reply(0, 200, FOUND_1, NULL);
+    test_reply(1, 0, NULL, NULL);
+    is_int(test_state(DEVICE_1), -1, "old replies do not count");
+    test_reply(2, 200, FOUND_1, NULL);
+    is_int(test_state(DEVICE_1), 0, "the new one does");
+
+    /* Redis refuses to write */
+
+    test_begin();
+    test_want(DEVICE_1);
+    test_redis("SET pki:{dir}:recheck no-zset");
+    test_reply(0, 404, GONE, NULL);
+    ok(test_logs == 1, "Redis has refused: %s", test_line);
+    is_int(test_source.holder, 1, "but is there");
+    (void) test_tick(60 * 1000);
+    is_int(test_nasked, 2, "once more");
+
+    test_begin();
+    test_want(DEVICE_1);
+    pki_test_redis_kill(SIGKILL);
+    test_reply(0, 200, FOUND_1, NULL);
+    ok(test_source.redis == NULL && !test_source.holder, "Redis is gone");
+    pki_lookup_abandon(test_it);
+    is_int(pki_lookup_room(test_it), 192, "and so are the jobs");
+
+    pki_test_redis_spawn("--maxmemory-policy", "noeviction");
+    redisFree(test_plain);
+    test_plain = redisConnectUnix(pki_test_socket);
+}
+
+
+static void
+test_memory(void)
+{
+    int  i, n, hit;
+
+    for (n = 1; /* void */ ; n++) {
+        test_begin();
+        test_redis("ZADD pki:{dir}:recheck 9999 %s", DEVICE_1);
+
+        pki_test_fail_at(n);
+        (void) test_tick(1000);
+
+        if (test_nasked) {
+            test_reply(0, 200, FOUND_1, NULL);
+        }
+
+        hit = pki_test_fail_hit();
+        pki_test_fail_at(0);
+
+        if (!hit) {
+            break;
+        }
+
+        /* and all is well when there is memory again */
+
+        if (test_source.redis == NULL) {
+            pki_lookup_abandon(test_it);
+            test_connect();
+            test_logs++;
+        }
+
+        for (i = 0; i < 3 && test_state(DEVICE_1) != 0; i++) {
+            (void) test_tick(600 * 1000);
+
+            if (test_nasked) {
+                test_reply(test_nasked - 1, 200, FOUND_1, NULL);
+            }
+        }
+
+        is_int(test_state(DEVICE_1), 0, "failure %d, but found in the end",
+               n);
+        ok(test_logs > 0, "as was said");
+    }
+
+    ok(n > 5, "%d failures", n - 1);
+    is_int(test_state(DEVICE_1), 0, "and none: found at once");
+
+    pki_test_fail_at(1);
+    ok(pki_lookup_create(&test_source) == NULL, "no memory at all");
+    pki_test_fail_at(0);
+    pki_lookup_destroy(NULL);
+}
+
+
+int
+main(void)
+{
+    pki_test_alloc_hook();
+    pki_test_redis_start("--maxmemory-policy", "noeviction");
+    test_plain = redisConnectUnix(pki_test_socket);
+
+    test_wanted();
+    test_unknown();
+    test_known();
+    test_strangers();
+    test_pauses();
+    test_limits();
+    test_losses();
+    test_memory();
+
+    pki_lookup_destroy(test_it);
+    pki_redis_sync_destroy(test_source.sync);
+    redisFree(test_plain);
+
+    return pki_test_done();
+}

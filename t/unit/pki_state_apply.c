@@ -1,0 +1,902 @@
+
+/*
+ * What becomes of the states that a directory tells: each rule of
+ * pki_state_apply(), what is put aside and settled, and what is pushed.
+ */
+
+#include "pki_test_store.h"
+
+
+#define TEST_ALL  PKI_OBJECT_STATES
+#define TEST_DIR  "pki:{dir}:"
+
+
+static void test_reset(void);
+static void test_apply(const pki_state_object_t *objects, size_t n,
+    long long changed, long long staged, long long deferred);
+static void test_tell(const char *id, unsigned state, unsigned mask,
+    time_t since);
+static void test_is(const char *id, const char *want);
+static void test_none(const char *format);
+static void test_changes(void);
+static void test_since(void);
+static void test_mask(void);
+static void test_sticky(void);
+static void test_twice(void);
+static void test_alias(void);
+static void test_staged(void);
+static void test_settle(void);
+static void test_settle_many(void);
+static void test_settled(void);
+static void test_recheck(void);
+static void test_index(void);
+static void test_names(void);
+static void test_longest(void);
+static void test_push(void);
+static void test_garbage(void);
+static void test_refused(void);
+
+
+static test_got_t         got;
+static pki_state_batch_t  batch;
+
+
+/* needs an err */
+
+#define test_settles(left)                                                  \
+    memset(&got, 0, sizeof(got));                                           \
+    pki_state_settle(test_transport, &batch, test_done, &got);              \
+    is_int(pki_redis_sync_wait(test_sync, &err), PKI_OK, "waited");         \
+    is_int(got.calls, 1, "called once");                                    \
+    is_int(got.result, PKI_STORE_DONE, "settled: %s", got.error);           \
+    is_int(got.n, left, "what is left")
+
+
+int
+main(void)
+{
+    pki_err_t  err;
+
+    test_start();
+
+    test_changes();
+    test_since();
+    test_mask();
+    test_sticky();
+    test_twice();
+    test_alias();
+    test_staged();
+    test_settle();
+    test_settle_many();
+    test_settled();
+    test_recheck();
+    test_index();
+    test_names();
+    test_longest();
+    test_push();
+    test_garbage();
+    test_refused();
+
+    is_int(pki_redis_sync_wait(test_sync, &err), PKI_OK, "still connected");
+
+    test_stop();
+
+    return pki_test_done();
+}
+
+
+static void
+test_reset(void)
+{
+    test_set("FLUSHALL");
+    test_set("SET pki:{dir}:lease t");
+
+    memset(&batch, 0, sizeof(batch));
+    batch.directory = "dir";
+    batch.token = "t";
+    batch.resource = "devices";
+}
+
+
+static void
+test_apply(const pki_state_object_t *objects, size_t n, long long changed,
+    long long staged, long long deferred)
+{
+    pki_err_t  err;
+
+    memset(&got, 0, sizeof(got));
+    pki_state_apply(test_transport, &batch, objects, n, test_applied, &got);
+    is_int(got.calls, 0, "not called inside");
+    is_int(pki_redis_sync_wait(test_sync, &err), PKI_OK, "waited");
+    is_int(got.calls, 1, "called once");
+    is_int(got.result, PKI_STORE_DONE, "applied: %s", got.error);
+    is_int(got.applied.changed, changed, "%lld changed", changed);
+    is_int(got.applied.staged, staged, "%lld put aside", staged);
+    is_int(got.applied.deferred, deferred, "%lld deferred", deferred);
+}
+
+
+/* One object that changes. */
+
+static void
+test_tell(const char *id, unsigned state, unsigned mask, time_t since)
+{
+    char                owner[PKI_OWNER_SIZE];
+    pki_state_object_t  object = { .id = id, .state = state, .mask = mask,
+                                   .since = since };
+
+    test_apply(&object, 1, 1, 0, 0);
+    (void) pki_owner_object(owner, "dir", id);
+    test_news(owner);
+}
+
+
+static void
+test_is(const char *id, const char *want)
+{
+    redisReply  *reply;
+
+    reply = test_redis("GET " TEST_DIR "object:%s", id);
+    is_str(reply->str ? reply->str : "(none)", want, "%s is \"%s\"", id,
+           want);
+    freeReplyObject(reply);
+}
+
+
+static void
+test_none(const char *format)
+{
+    redisReply  *reply;
+
+    reply = redisCommand(test_plain, format);
+    ok(reply && (reply->type == REDIS_REPLY_NIL
+                 || (reply->type == REDIS_REPLY_INTEGER
+                     && reply->integer == 0)), "nothing: %s", format);
+    freeReplyObject(reply);
+}
+
+
+static void
+test_changes(void)
+{
+    pki_err_t           err;
+    pki_state_object_t  objects[3] = {
+        { .id = "device/a", .mask = TEST_ALL, .since = 100 },
+        { .id = "device/b", .state = 8, .mask = TEST_ALL, .since = 100 },
+        { .id = "user/c", .state = 1, .mask = TEST_ALL, .since = 100 }
+    };
+
+    test_reset();
+
+    batch.token = "other";
+    memset(&got, 0, sizeof(got));
+    pki_state_apply(test_transport, &batch, objects, 3, test_applied, &got);
+    (void) pki_redis_sync_wait(test_sync, &err);
+    is_int(got.result, PKI_STORE_CONFLICT, "not without the lease");
+    is_int(got.applied.changed, 0, "nothing changed");
+    test_is("device/a", "(none)");
+    test_news(NULL);
+
+    batch.token = "t";
+    test_apply(objects, 3, 3, 0, 0);
+    test_news("object:dir:device/a");
+    test_news("object:dir:device/b");
+    test_news("object:dir:user/c");
+    test_is("device/a", "1 0 100");
+    test_is("device/b", "1 8 100");
+    test_is("user/c", "1 1 100");
+
+    objects[0].since = 200;
+    objects[1].since = 200;
+    objects[1].state = 0;
+    test_apply(objects, 3, 1, 0, 0);
+    test_news("object:dir:device/b");
+    test_news(NULL);
+    test_is("device/a", "1 0 100");
+    test_is("device/b", "1 0 200");
+
+    test_apply(NULL, 0, 0, 0, 0);
+    test_news(NULL);
+}
+
+
+static void
+test_since(void)
+{
+    test_reset();
+
+    test_tell("d/1", 0, TEST_ALL, 100);
+    test_tell("d/1", PKI_OBJECT_DISABLED, TEST_ALL, 50);
+    test_is("d/1", "1 8 50");
+    test_tell("d/1", PKI_OBJECT_RISKY, TEST_ALL, 200);
+    test_is("d/1", "1 32 50");
+    test_tell("d/1", PKI_OBJECT_DELETED, TEST_ALL, 40);
+    test_is("d/1", "1 1 40");
+    test_tell("d/1", PKI_OBJECT_MISSING, TEST_ALL, 300);
+    test_is("d/1", "1 512 300");
+    test_tell("d/1", PKI_OBJECT_DELETED | PKI_OBJECT_MISSING, TEST_ALL, 310);
+    test_is("d/1", "1 513 310");
+    test_tell("d/1", PKI_OBJECT_DELETED, TEST_ALL, 320);
+    test_is("d/1", "1 1 310");
+    test_tell("d/1", 0, TEST_ALL, 330);
+    test_is("d/1", "1 0 330");
+}
+
+
+static void
+test_mask(void)
+{
+    pki_state_object_t  seen = { .id = "d/1", .state = 1, .since = 9 };
+
+    test_reset();
+    batch.round = 3;
+    test_apply(&seen, 1, 0, 0, 0);
+    test_is("d/1", "(none)");
+    test_string("1 3 d/1", "HGET " TEST_DIR "index:devices d/1");
+    batch.round = 0;
+
+    /* to know one thing of an object is not to know the object */
+
+    test_tell("d/1", PKI_OBJECT_DISABLED, PKI_OBJECT_DISABLED, 10);
+    test_is("d/1", "1 1032 10");
+    test_tell("d/1", PKI_OBJECT_DISABLED, TEST_ALL, 10);
+    test_is("d/1", "1 8 10");
+    test_tell("d/2", 0, TEST_ALL & ~PKI_OBJECT_UNCLEAR, 10);
+    test_is("d/2", "1 1024 10");
+    test_tell("d/2", PKI_OBJECT_RISKY, PKI_OBJECT_RISKY, 15);
+    test_is("d/2", "1 1056 15");
+    test_tell("d/1", PKI_OBJECT_RISKY | PKI_OBJECT_DELETED, PKI_OBJECT_RISKY,
+              20);
+    test_is("d/1", "1 40 10");
+    test_tell("d/1", 0, PKI_OBJECT_DISABLED | PKI_OBJECT_DELETED, 30);
+    test_is("d/1", "1 32 10");
+
+    test_set("HSET " TEST_DIR "pending:devices d/1 %s", "1 1 1 1 *");
+    test_set("ZADD " TEST_DIR "recheck 50 d/1");
+    test_set("HSET " TEST_DIR "absent d/1 50");
+    seen.alias = "x/1";
+    test_apply(&seen, 1, 0, 0, 0);
+    test_is("d/1", "1 32 10");
+    test_string("1 1 1 1 *", "HGET " TEST_DIR "pending:devices d/1");
+    test_string("50", "ZSCORE " TEST_DIR "recheck d/1");
+    test_none("HGET " TEST_DIR "absent d/1");
+    test_news(NULL);
+}
+
+
+static void
+test_sticky(void)
+{
+    pki_state_object_t  good = { .id = "d/1", .mask = TEST_ALL, .since = 30 };
+
+    test_reset();
+    test_tell("d/1", PKI_OBJECT_RETIRED | PKI_OBJECT_DISABLED, TEST_ALL, 10);
+    batch.sticky = PKI_OBJECT_RETIRED;
+    test_tell("d/1", 0, TEST_ALL, 20);
+    test_is("d/1", "1 2 10");
+    test_apply(&good, 1, 0, 0, 0);
+    test_is("d/1", "1 2 10");
+    batch.sticky = 0;
+    test_tell("d/1", 0, TEST_ALL, 40);
+    test_is("d/1", "1 0 40");
+}
+
+
+static void
+test_twice(void)
+{
+    pki_state_object_t  two[2] = {
+        { .id = "u/1", .state = 1, .mask = TEST_ALL, .since = 100 },
+        { .id = "u/1", .state = 8, .mask = TEST_ALL, .since = 110 }
+    };
+
+    test_reset();
+    test_apply(two, 2, 1, 0, 0);
+    test_news("object:dir:u/1");
+    test_news(NULL);
+    test_is("u/1", "1 8 110");
+
+    batch.sticky = PKI_OBJECT_DELETED;
+    test_apply(two, 2, 0, 0, 0);
+    test_is("u/1", "1 8 110");
+
+    two[1].mask = PKI_OBJECT_RISKY;
+    two[1].state = PKI_OBJECT_RISKY;
+    test_apply(two, 2, 1, 0, 0);
+    test_is("u/1", "1 33 110");
+    test_news("object:dir:u/1");
+
+    two[0].id = "u/2";
+    two[0].state = PKI_OBJECT_DISABLED;
+    two[1].id = "u/2";
+    two[1].mask = 0;
+    test_apply(two, 2, 1, 0, 0);
+    test_is("u/2", "1 8 100");
+    test_news("object:dir:u/2");
+}
+
+
+static void
+test_alias(void)
+{
+    pki_state_object_t  o = { .id = "u/1", .mask = TEST_ALL, .since = 10 };
+
+    test_reset();
+    o.alias = "x/1";
+    test_apply(&o, 1, 1, 0, 0);
+    test_is("u/1", "1 0 10 x/1");
+    test_news("object:dir:u/1");
+
+    o.since = 20;
+    o.alias = NULL;
+    test_apply(&o, 1, 0, 0, 0);
+    test_is("u/1", "1 0 10 x/1");
+
+    o.alias = "x/2";
+    test_apply(&o, 1, 1, 0, 0);
+    test_is("u/1", "1 0 10 x/2");
+    test_news("object:dir:u/1");
+
+    o.alias = NULL;
+    o.state = PKI_OBJECT_DISABLED;
+    test_apply(&o, 1, 1, 0, 0);
+    test_is("u/1", "1 8 20 x/2");
+    test_news("object:dir:u/1");
+
+    o.alias = "";
+    test_apply(&o, 1, 1, 0, 0);
+    test_is("u/1", "1 8 20");
+    test_news("object:dir:u/1");
+
+    o.alias = "*";
+    test_apply(&o, 1, 1, 0, 0);
+    test_is("u/1", "1 8 20 *");
+    test_news("object:dir:u/1");
+}
+
+
+static void
+test_staged(void)
+{
+    pki_state_object_t  o = { .id = "d/1", .mask = TEST_ALL, .since = 10 };
+
+    test_reset();
+    batch.stage = 1;
+    batch.round = 4;
+
+    o.state = PKI_OBJECT_DISABLED;
+    test_apply(&o, 1, 1, 0, 0);
+    test_is("d/1", "1 8 10");
+    test_news("object:dir:d/1");
+
+    o.state = PKI_OBJECT_DISABLED | PKI_OBJECT_RISKY;
+    o.since = 20;
+    batch.round = 5;
+    test_apply(&o, 1, 0, 1, 0);
+    test_is("d/1", "1 8 10");
+    test_string("1 40 20 2047 *", "HGET " TEST_DIR "pending:devices d/1");
+    test_string("1 5 d/1", "HGET " TEST_DIR "index:devices d/1");
+    test_news(NULL);
+
+    o.state = PKI_OBJECT_DISABLED | PKI_OBJECT_UNCLEAR;
+    test_apply(&o, 1, 1, 0, 0);
+    test_is("d/1", "1 1032 10");
+    test_none("HGET " TEST_DIR "pending:devices d/1");
+    test_news("object:dir:d/1");
+
+    o.state = PKI_OBJECT_MISSING;
+    test_apply(&o, 1, 1, 0, 0);
+    test_news("object:dir:d/1");
+    o.state = PKI_OBJECT_DELETED | PKI_OBJECT_MISSING;
+    test_apply(&o, 1, 1, 0, 0);
+    test_is("d/1", "1 513 20");
+    test_news("object:dir:d/1");
+
+    o.state = 0;
+    test_apply(&o, 1, 1, 0, 0);
+    test_news("object:dir:d/1");
+    o.state = PKI_OBJECT_DELETED;
+    o.alias = "x/1";
+    test_apply(&o, 1, 0, 1, 0);
+    test_is("d/1", "1 0 20");
+    test_string("1 1 20 2047 =x/1", "HGET " TEST_DIR "pending:devices d/1");
+
+    o.state = 0;
+    o.alias = NULL;
+    test_apply(&o, 1, 0, 0, 0);
+    test_none("HGET " TEST_DIR "pending:devices d/1");
+    test_news(NULL);
+}
+
+
+static void
+test_settle(void)
+{
+    pki_err_t           err;
+    pki_state_object_t  o = { .id = "d/1", .mask = 0xff, .since = 10 };
+
+    test_reset();
+    test_settles(0);
+
+    test_tell("d/1", PKI_OBJECT_DISABLED, TEST_ALL, 10);
+    batch.stage = 1;
+    o.state = PKI_OBJECT_DELETED;
+    o.alias = "x/1";
+    o.since = 20;
+    o.recheck = 70;
+    test_apply(&o, 1, 0, 1, 0);
+
+    /* meanwhile another resource tells something of the same object */
+
+    batch.resource = "owners";
+    batch.stage = 0;
+    test_tell("d/1", PKI_OBJECT_SILENT, PKI_OBJECT_SILENT, 30);
+    batch.resource = "devices";
+    test_is("d/1", "1 264 10");
+    test_set("ZADD " TEST_DIR "recheck 70 d/1");
+
+    batch.token = "other";
+    memset(&got, 0, sizeof(got));
+    pki_state_settle(test_transport, &batch, test_done, &got);
+    (void) pki_redis_sync_wait(test_sync, &err);
+    is_int(got.result, PKI_STORE_CONFLICT, "not without the lease");
+    batch.token = "t";
+
+    test_settles(0);
+    test_news("object:dir:d/1");
+    test_is("d/1", "1 257 10 x/1");
+    test_none("HGET " TEST_DIR "pending:devices d/1");
+    test_string("70", "ZSCORE " TEST_DIR "recheck d/1");
+    test_settles(0);
+    test_news(NULL);
+
+    /* what is sticky stays, and a good object gets the time that was told */
+
+    batch.stage = 1;
+    test_tell("d/2", 0, TEST_ALL, 10);
+    o.id = "d/2";
+    o.alias = NULL;
+    test_apply(&o, 1, 0, 1, 0);
+    test_set("SET " TEST_DIR "object:d/2 %s", "1 2 15");
+    batch.sticky = PKI_OBJECT_RETIRED;
+    test_settles(0);
+    test_is("d/2", "1 3 15");
+    test_news("object:dir:d/2");
+
+    test_tell("d/3", 0, TEST_ALL, 10);
+    o.id = "d/3";
+    test_apply(&o, 1, 0, 1, 0);
+    test_settles(0);
+    test_is("d/3", "1 1 20");
+    test_news("object:dir:d/3");
+
+    test_set("HSET " TEST_DIR "pending:devices d/3 %s", "1 1 20 *");
+    memset(&got, 0, sizeof(got));
+    pki_state_settle(test_transport, &batch, test_done, &got);
+    (void) pki_redis_sync_wait(test_sync, &err);
+    is_int(got.result, PKI_STORE_FAILED, "an unreadable one");
+}
+
+
+static void
+test_settle_many(void)
+{
+    char                 id[24], owner[PKI_OWNER_SIZE];
+    unsigned             i, n;
+    pki_err_t            err;
+    redisReply          *reply;
+    pki_state_object_t   o = { .id = id, .mask = TEST_ALL, .state = 8 };
+
+    test_reset();
+
+    for (i = 0; i < 2 * PKI_STATE_APPLY_MAX + 10; i++) {
+        (void) snprintf(id, sizeof(id), "d/%u", i);
+        test_set("SET " TEST_DIR "object:%s %s", id, "1 0 5");
+        batch.stage = 1;
+        o.since = 10 + i;
+        memset(&got, 0, sizeof(got));
+        pki_state_apply(test_transport, &batch, &o, 1, test_applied, &got);
+        (void) pki_redis_sync_wait(test_sync, &err);
+
+        if (got.applied.staged != 1) {
+            ok(0, "put aside %u", i);
+        }
+    }
+
+    n = i;
+    test_settles(PKI_STATE_APPLY_MAX + 10);
+    test_settles(10);
+    test_settles(0);
+
+    for (i = 0; i < n; i++) {
+        reply = test_redis("GET " TEST_DIR "object:d/%u", i);
+        (void) snprintf(owner, sizeof(owner), "1 8 %u", 10 + i);
+
+        if (reply->str == NULL || strcmp(reply->str, owner) != 0) {
+            ok(0, "d/%u is settled", i);
+        }
+
+        freeReplyObject(reply);
+    }
+
+    for (i = 0; i < n; i++) {
+        if (redisGetReply(test_subscriber, (void **) &reply) != REDIS_OK) {
+            ok(0, "news %u", i);
+            break;
+        }
+
+        freeReplyObject(reply);
+    }
+
+    test_news(NULL);
+}
+
+
+static void
+test_settled(void)
+{
+    pki_err_t           err;
+    pki_state_object_t  o = { .id = "d/1", .mask = TEST_ALL, .since = 150 };
+
+    test_reset();
+    test_tell("d/1", PKI_OBJECT_NONCOMPLIANT, TEST_ALL, 100);
+    batch.settled = 99;
+    batch.settle = 60;
+
+    test_apply(&o, 1, 0, 0, 1);
+    test_is("d/1", "1 16 100");
+    test_string("160", "ZSCORE " TEST_DIR "recheck d/1");
+    test_news(NULL);
+
+    /* at once worse and better: worse now, better later */
+
+    o.state = PKI_OBJECT_DISABLED;
+    o.recheck = 155;
+    o.alias = "x/1";
+    test_apply(&o, 1, 1, 0, 1);
+    test_is("d/1", "1 24 100 x/1");
+    test_string("155", "ZSCORE " TEST_DIR "recheck d/1");
+    test_news("object:dir:d/1");
+
+    /* in the same state again, there is nothing to look at */
+
+    o.recheck = 0;
+    o.alias = NULL;
+    o.state = PKI_OBJECT_NONCOMPLIANT | PKI_OBJECT_DISABLED;
+    test_apply(&o, 1, 0, 0, 0);
+    test_none("ZSCORE " TEST_DIR "recheck d/1");
+    test_is("d/1", "1 24 100 x/1");
+
+    batch.settled = 100;
+    o.state = 0;
+    test_apply(&o, 1, 1, 0, 0);
+    test_is("d/1", "1 0 150 x/1");
+    test_news("object:dir:d/1");
+
+    /* a permanent one waits like any other, and staging meets deferring */
+
+    test_tell("d/2", PKI_OBJECT_DELETED, TEST_ALL, 200);
+    o.id = "d/2";
+    o.state = PKI_OBJECT_RISKY;
+    o.since = 210;
+    batch.stage = 1;
+    test_apply(&o, 1, 0, 1, 1);
+    test_is("d/2", "1 1 200");
+    test_string("1 32 210 2047 *", "HGET " TEST_DIR "pending:devices d/2");
+    test_string("260", "ZSCORE " TEST_DIR "recheck d/2");
+
+    test_settles(0);
+    test_is("d/2", "1 33 200");
+    test_news("object:dir:d/2");
+}
+
+
+static void
+test_recheck(void)
+{
+    pki_state_object_t  o = { .id = "d/1", .mask = TEST_ALL, .since = 1,
+                              .recheck = 500 };
+
+    test_reset();
+    test_apply(&o, 1, 1, 0, 0);
+    test_news("object:dir:d/1");
+    test_string("500", "ZSCORE " TEST_DIR "recheck d/1");
+    o.recheck = 600;
+    test_apply(&o, 1, 0, 0, 0);
+    test_string("500", "ZSCORE " TEST_DIR "recheck d/1");
+    o.recheck = 400;
+    o.mask = 0;
+    test_apply(&o, 1, 0, 0, 0);
+    test_string("400", "ZSCORE " TEST_DIR "recheck d/1");
+    o.recheck = 0;
+    test_apply(&o, 1, 0, 0, 0);
+    test_string("400", "ZSCORE " TEST_DIR "recheck d/1");
+    o.mask = PKI_OBJECT_DISABLED;
+    test_apply(&o, 1, 0, 0, 0);
+    test_none("ZSCORE " TEST_DIR "recheck d/1");
+
+    test_set("HSET " TEST_DIR "absent d/1 5 d/2 5");
+    test_apply(&o, 1, 0, 0, 0);
+    test_none("HGET " TEST_DIR "absent d/1");
+    test_string("5", "HGET " TEST_DIR "absent d/2");
+}
+
+
+static void
+test_index(void)
+{
+    pki_state_object_t  o[3] = {
+        { .id = "d/1", .key = "k=1", .mask = TEST_ALL },
+        { .id = "d/2", .key = "*", .mask = TEST_ALL },
+        { .id = "d/3", .mask = TEST_ALL, .state = 8 }
+    };
+
+    test_reset();
+    batch.round = 9007199254740991LL;
+    test_apply(o, 3, 3, 0, 0);
+    test_string("1 9007199254740991 d/1", "HGET " TEST_DIR
+                "index:devices k=1");
+    test_string("1 9007199254740991 d/2", "HGET " TEST_DIR
+                "index:devices %s", "*");
+    test_string("1 9007199254740991 d/3", "HGET " TEST_DIR
+                "index:devices d/3");
+    test_news("object:dir:d/1");
+    test_news("object:dir:d/2");
+    test_news("object:dir:d/3");
+
+    batch.round = 0;
+    o[0].id = "d/4";
+    o[0].key = "k=4";
+    test_apply(o, 3, 1, 0, 0);
+    test_none("HGET " TEST_DIR "index:devices k=4");
+    test_news("object:dir:d/4");
+
+    /* d/5 has taken the key of d/1, and then d/6 that of d/5 */
+
+    batch.round = 10;
+    o[0].id = "d/5";
+    o[0].key = "k=1";
+    o[1].id = "d/6";
+    o[1].key = "k=1";
+    test_set("ZADD " TEST_DIR "recheck 77 d/1");
+    test_apply(o, 3, 2, 0, 0);
+    test_string("1 10 d/6", "HGET " TEST_DIR "index:devices k=1");
+    test_string("0", "ZSCORE " TEST_DIR "recheck d/1");
+    test_string("0", "ZSCORE " TEST_DIR "recheck d/5");
+    test_none("ZSCORE " TEST_DIR "recheck d/6");
+    test_is("d/1", "1 0 0");
+    test_news("object:dir:d/5");
+    test_news("object:dir:d/6");
+    test_news(NULL);
+}
+
+
+static void
+test_names(void)
+{
+    pki_state_object_t  o = { .id = "u/1", .mask = TEST_ALL,
+                              .name = "Jo.DO@Example.COM" };
+
+    test_reset();
+    test_apply(&o, 1, 1, 0, 0);
+    test_news("object:dir:u/1");
+    test_string("u/1", "HGET " TEST_DIR "names jo.do@example.com");
+    o.id = "u/2";
+    o.name = "JO.do@example.com";
+    test_apply(&o, 1, 1, 0, 0);
+    test_news("object:dir:u/2");
+    test_string("u/2", "HGET " TEST_DIR "names jo.do@example.com");
+    o.name = "a name  with \xc3\x84 ";
+    o.mask = 0;
+    test_apply(&o, 1, 0, 0, 0);
+    test_string("u/2", "HGET " TEST_DIR "names %s", "a name  with \xc3\x84 ");
+}
+
+
+static void
+test_longest(void)
+{
+    int                 i;
+    char                name[PKI_STATE_NAME_MAX + 1];
+    char                key[PKI_STATE_KEY_MAX + 1];
+    char                alias[PKI_OBJECT_ID_SIZE];
+    pki_state_object_t  o[PKI_STATE_APPLY_MAX];
+
+    static char  ids[PKI_STATE_APPLY_MAX][PKI_OWNER_SIZE];
+
+    test_reset();
+    memset(name, 'n', sizeof(name));
+    name[sizeof(name) - 1] = '\0';
+    memset(key, 'k', sizeof(key));
+    key[sizeof(key) - 1] = '\0';
+    memset(alias, 'a', sizeof(alias));
+    alias[sizeof(alias) - 1] = '\0';
+
+    for (i = 0; i < PKI_STATE_APPLY_MAX; i++) {
+        memset(ids[i], 'i', PKI_OWNER_SIZE - sizeof("object:dir:"));
+        ids[i][0] = (char) ('A' + i % 16);
+        ids[i][1] = (char) ('A' + i / 16);
+        o[i].id = ids[i];
+        o[i].key = key;
+        o[i].alias = alias;
+        o[i].name = name;
+        o[i].state = 0xffff;
+        o[i].mask = 0xffff;
+        o[i].since = 253402300799;
+        o[i].recheck = 253402300799;
+    }
+
+    batch.round = 9007199254740991LL;
+    batch.settle = 253402300799;
+    batch.settled = 253402300799;
+    batch.sticky = 0xffff;
+    test_apply(o, PKI_STATE_APPLY_MAX, PKI_STATE_APPLY_MAX, 0, 0);
+
+    for (i = 0; i < PKI_STATE_APPLY_MAX; i++) {
+        memcpy(name, "object:dir:", 11);
+        strcpy(name + 11, ids[i]);
+        test_news(name);
+    }
+}
+
+
+static void
+test_push(void)
+{
+    time_t              now, at;
+    pki_err_t           err;
+    redisReply         *reply;
+    pki_state_object_t  o = { .id = "d/1", .mask = TEST_ALL, .state = 8,
+                              .since = 10, .key = "k", .name = "N" };
+
+    test_reset();
+    test_set("DEL " TEST_DIR "lease");
+    now = time(NULL);
+    memset(&got, 0, sizeof(got));
+    pki_state_push(test_transport, "dir", 0, &o, 1, test_applied, &got);
+    (void) pki_redis_sync_wait(test_sync, &err);
+    is_int(got.result, PKI_STORE_DONE, "pushed: %s", got.error);
+    is_int(got.applied.changed, 1, "changed");
+    test_is("d/1", "1 8 10");
+    test_string("d/1", "HGET " TEST_DIR "names n");
+    test_none("EXISTS " TEST_DIR "index:push");
+    test_news("object:dir:d/1");
+
+    reply = test_redis("HGET " TEST_DIR "sync push.at");
+    at = reply->str ? atoll(reply->str) : 0;
+    ok(at >= now && at <= time(NULL), "a round that is complete now");
+    freeReplyObject(reply);
+
+    o.state = 0;
+    memset(&got, 0, sizeof(got));
+    pki_state_push(test_transport, "dir", 8, &o, 1, test_applied, &got);
+    (void) pki_redis_sync_wait(test_sync, &err);
+    is_int(got.applied.changed, 0, "sticky");
+    test_is("d/1", "1 8 10");
+    memset(&got, 0, sizeof(got));
+    pki_state_push(test_transport, "dir", 0x10000, &o, 1, test_applied,
+                   &got);
+    (void) pki_redis_sync_wait(test_sync, &err);
+    is_int(got.result, PKI_STORE_FAILED, "what cannot be sticky");
+
+    test_set("HSET " TEST_DIR "sync push.at 5");
+    memset(&got, 0, sizeof(got));
+    pki_state_push(test_transport, "dir", 0, NULL, 0, test_applied, &got);
+    (void) pki_redis_sync_wait(test_sync, &err);
+    is_int(got.result, PKI_STORE_DONE, "nothing new");
+    reply = test_redis("HGET " TEST_DIR "sync push.at");
+    ok(reply->str && atoll(reply->str) >= now, "is news as well");
+    freeReplyObject(reply);
+    test_news(NULL);
+
+    memset(&got, 0, sizeof(got));
+    pki_state_push(test_transport, "d r", 0, &o, 1, test_applied, &got);
+    (void) pki_redis_sync_wait(test_sync, &err);
+    is_int(got.result, PKI_STORE_FAILED, "a bad directory");
+}
+
+
+/* Nothing is written when something cannot be read. */
+
+static void
+test_garbage(void)
+{
+    size_t              i;
+    pki_err_t           err;
+    pki_state_object_t  o[2] = {
+        { .id = "d/1", .mask = TEST_ALL, .state = 8 },
+        { .id = "d/2", .mask = TEST_ALL, .state = 8 }
+    };
+
+    static const char *const  bad[] = {
+        "", "1 0", "1 0 5 ", "1 0 5  x", "1 0 5 x y", "2 0 5", "1 0 5x",
+        "1 -1 5", "1 0 5\n"
+    };
+
+#define test_unreadable(what)                                               \
+    memset(&got, 0, sizeof(got));                                           \
+    pki_state_apply(test_transport, &batch, o, 2, test_applied, &got);      \
+    (void) pki_redis_sync_wait(test_sync, &err);                            \
+    is_int(got.result, PKI_STORE_FAILED, "%s: %s", what, got.error);        \
+    test_is("d/1", "1 0 1");                                                \
+    test_news(NULL)
+
+    test_reset();
+    batch.round = 1;
+    test_set("SET " TEST_DIR "object:d/1 %s", "1 0 1");
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        test_set("SET " TEST_DIR "object:d/2 %s", bad[i]);
+        test_unreadable(bad[i]);
+    }
+
+    test_set("DEL " TEST_DIR "object:d/2");
+    test_set("LPUSH " TEST_DIR "object:d/2 x");
+    test_unreadable("a list");
+    test_set("DEL " TEST_DIR "object:d/2");
+    test_set("HSET " TEST_DIR "index:devices d/2 x");
+    test_unreadable("a bad entry of the index");
+    test_set("DEL " TEST_DIR "index:devices");
+    test_set("SET " TEST_DIR "index:devices x");
+    test_unreadable("an index that is none");
+}
+
+
+static void
+test_refused(void)
+{
+    char                text[PKI_STATE_NAME_MAX + 2];
+    pki_err_t           err;
+    pki_state_batch_t   b;
+    pki_state_object_t  o;
+
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    test_reset();
+
+#define test_fails(change, count)                                           \
+    do {                                                                    \
+        b = batch;                                                          \
+        memset(&o, 0, sizeof(o));                                           \
+        o.id = "d/1";                                                       \
+        change;                                                             \
+        memset(&got, 0, sizeof(got));                                       \
+        pki_state_apply(test_transport, &b, &o, count, test_applied, &got); \
+        is_int(got.calls, 0, "not called inside");                          \
+        (void) pki_redis_sync_wait(test_sync, &err);                        \
+        is_int(got.calls, 1, "called once");                                \
+        is_int(got.result, PKI_STORE_FAILED, #change ": %s", got.error);    \
+    } while (0)
+
+    test_fails(b.directory = "a b", 1);
+    test_fails(b.directory = text, 1);
+    test_fails(b.token = "", 1);
+    test_fails(b.resource = "a:b", 1);
+    test_fails(b.round = -1, 1);
+    test_fails(b.sticky = 0x10000, 1);
+    test_fails(b.settled = -1, 1);
+    test_fails(b.settle = -1, 1);
+    test_fails(o.id = "", 1);
+    test_fails(o.id = "a b", 1);
+    test_fails(o.id = "a\tb", 1);
+    test_fails(o.id = text, 1);
+    test_fails(o.key = "", 1);
+    test_fails(o.key = "a b", 1);
+    test_fails(o.key = text, 1);
+    test_fails(o.alias = "a b", 1);
+    test_fails(o.alias = text, 1);
+    test_fails(o.name = "", 1);
+    test_fails(o.name = "a\nb", 1);
+    test_fails(o.name = text, 1);
+    test_fails(o.state = 0x10000, 1);
+    test_fails(o.mask = 0x10000, 1);
+    test_fails(o.since = -1, 1);
+    test_fails(o.recheck = -1, 1);
+    test_fails((void) 0, PKI_STATE_APPLY_MAX + 1);
+
+    batch.resource = "";
+    memset(&got, 0, sizeof(got));
+    pki_state_settle(test_transport, &batch, test_done, &got);
+    (void) pki_redis_sync_wait(test_sync, &err);
+    is_int(got.result, PKI_STORE_FAILED, "settle: %s", got.error);
+}
