@@ -87,8 +87,60 @@ is(() = ($audit =~ /^who$/mg), 4, 'each change is in the audit stream');
 
 shows('an object', qr/./s, 'object', @redis, '--directory', 'corp', '--id',
       "device/$guid", '--state', 'disabled,risky');
-shows('is found', qr/disabled/, 'find', @issuer, '--directory', 'corp',
-      $plain);
+shows('is found', qr/disabled,risky.*synced/s, 'find', @issuer,
+      '--directory', 'corp', $plain);
+shows('the same again', qr/already so/, 'object', @redis, '--directory',
+      'corp', '--id', "device/$guid", '--state', 'disabled,risky');
+is($t->redis_cli('exists', 'pki:{corp}:lease'), 0,
+   'the lease is given back');
+is($t->redis_cli('hlen', 'pki:{corp}:sync'), 5,
+   'every resource has had a round');
+
+for my $state (qw(deleted retired endpoint noncompliant removed unmanaged
+                  silent missing unclear none))
+{
+    shows($state, qr/changed/, 'object', @redis, '--directory', 'corp',
+          '--id', "device/$guid", '--state', $state);
+    shows("$state is found", qr/^state: $state$/m, 'find', @issuer,
+          '--directory', 'corp', $plain);
+}
+
+refuses('an unknown state', 2, 'object', @redis, '--directory', 'corp',
+        '--id', 'device/1', '--state', 'happy');
+refuses('an id with a space', 3, 'object', @redis, '--directory', 'corp',
+        '--id', 'device 1', '--state', 'none');
+
+$t->redis_cli('set', 'pki:{held}:lease', 'somebody 1');
+refuses('a directory that is polled', 1, 'object', @redis, '--directory',
+        'held', '--id', 'device/1', '--state', 'none');
+is($t->redis_cli('exists', 'pki:{held}:object:device/1'), 0,
+   'and nothing is written');
+
+
+# names
+
+my $upn = ['--directory', 'corp', '--redis', $redis[1]];
+
+$t->redis_cli('hset', 'pki:{corp}:names', 'jo@example.com', "user/$guid",
+              'odd@example.com', 'device/1');
+shows('a name', qr{^user/\Q$guid\E$}m, 'resolve', @$upn, '--name',
+      'Jo@Example.COM');
+refuses('an unknown name', 1, 'resolve', @$upn, '--name', 'eve@example.com');
+
+my $user = shows('a serial for a UPN', qr/^[0-9A-F]{40}$/m, 'serial', 'make',
+                 '--kind', 'User', '--upn', 'jo@example.com', @$upn);
+chomp $user;
+
+shows('is bound to the object', qr/User.*\Q$guid\E/s, 'serial', 'show',
+      $user);
+refuses('an unknown UPN', 1, 'serial', 'make', '--kind', 'User', '--upn',
+        'eve@example.com', @$upn);
+refuses('a UPN of no user', 1, 'serial', 'make', '--kind', 'User', '--upn',
+        'odd@example.com', @$upn);
+refuses('a UPN of a device', 2, 'serial', 'make', '--kind', 'Device',
+        '--upn', 'jo@example.com', @$upn);
+refuses('a UPN without a directory', 2, 'serial', 'make', '--kind', 'User',
+        '--upn', 'jo@example.com', @redis);
 
 
 # tokens

@@ -90,8 +90,9 @@ pki_rc_t pki_page_feed(pki_page_t *page, const char *text, size_t len,
 
 /*
  * The reply has ended.  PKI_INVALID: it was not complete, or what stands
- * above.  PKI_NOT_FOUND: it was complete, but held no list (with shape->list set).  An envelope with "error"
- * and no list is PKI_NOT_FOUND as well; its values can be read.
+ * above.  PKI_NOT_FOUND: it was complete, but held no list (with shape->list
+ * set).  An envelope with "error" and no list is PKI_NOT_FOUND as well; its
+ * values can be read.
  */
 pki_rc_t pki_page_end(pki_page_t *page, pki_err_t *err);
 

@@ -56,6 +56,11 @@ pki_dialect_resources(const pki_directory_conf_t *conf,
     resource = conf->dialect->resources;
 
     if (resource == NULL) {
+
+        if (!(conf->classes & (1u << class))) {
+            return 0;
+        }
+
         names[0] = "push";
         return 1;
     }

@@ -83,6 +83,8 @@ typedef struct {
     unsigned                  revocations:1;    /* Intune's request queue */
     unsigned                  devices:1;    /* which resources are asked for */
     unsigned                  users:1;
+    unsigned                  classes;      /* bits 1 << pki_object_class_t of
+                                               one that nobody polls */
     const char               *external_id;  /* SCIM: the attribute that holds
                                                the object id; NULL: "id" */
 
@@ -222,7 +224,8 @@ const pki_dialect_t *pki_dialect_find(const char *name);
 
 /*
  * The resources of a configured directory that tell about a class, at most
- * PKI_STORE_RESOURCES; returns how many.  "push" for one that nobody polls.
+ * PKI_STORE_RESOURCES; returns how many.  "push" for one that nobody polls
+ * and conf->classes says knows the class.
  */
 unsigned pki_dialect_resources(const pki_directory_conf_t *conf,
     pki_object_class_t class, const char *names[PKI_STORE_RESOURCES]);

@@ -11,6 +11,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <openssl/crypto.h>
 
 
@@ -35,6 +36,7 @@ static pki_rc_t pki_fetch_call_header_keep(pki_fetch_call_t *call,
     const char *name, size_t len, const char *value, size_t n);
 static size_t pki_fetch_call_piece(char *text, size_t size, size_t n,
     void *data);
+static void pki_fetch_call_sever(pki_fetch_call_t *call);
 static int pki_fetch_call_untrusted(CURLcode code, const char *text);
 static const char *pki_fetch_call_why(CURLcode code, const char *text);
 
@@ -603,9 +605,31 @@ pki_fetch_call_close(pki_fetch_call_t *call, CURLcode code)
         return;
     }
 
+    if (code == CURLE_OPERATION_TIMEDOUT) {
+        pki_fetch_call_sever(call);
+    }
+
     pki_fetch_call_set(call, pki_fetch_call_untrusted(code, call->curl)
                              ? PKI_FETCH_TLS : PKI_FETCH_FAILED,
                        pki_fetch_call_why(code, call->curl));
+}
+
+
+/*
+ * With HTTP/2 libcurl ends the stream only and would use the connection for
+ * the next request, though it may be dead.  HTTP/1.1's is already closed.
+ */
+
+static void
+pki_fetch_call_sever(pki_fetch_call_t *call)
+{
+    curl_socket_t  fd;
+
+    if (curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK
+        && fd != CURL_SOCKET_BAD)
+    {
+        (void) shutdown(fd, SHUT_RDWR);
+    }
 }
 
 

@@ -439,9 +439,7 @@ pki_lookup_begin(pki_lookup_t *lookup)
                               &err);
         if (rc != PKI_OK) {
 
-            if (rc == PKI_INVALID) {
-                pki_lookup_say(lookup, err.text);
-            }
+            /* why, the rounds tell: they need it as well */
 
             return wait < PKI_LOOKUP_LOOK ? wait : PKI_LOOKUP_LOOK;
         }

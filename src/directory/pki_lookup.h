@@ -68,6 +68,7 @@ struct pki_lookup_s {
     unsigned                failures;   /* in a row */
     long long               lookups;
     pki_err_t               said;       /* "": all is well */
+    pki_err_t               odd;        /* the last about one object only */
 };
 
 

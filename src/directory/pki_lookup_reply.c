@@ -3,15 +3,15 @@
  * What the reply to a lookup means.
  *
  * A state is taken only from a reply that names the object.  An object is
- * deleted only when lookups at least conf->confirm seconds apart have both
- * been told that it does not exist, and a round has been completed in
- * between, after a full listing at any time.  Every other reply is a failure and
- * leaves the object as it is; one that is likely to be the directory's makes
- * all jobs wait.
+ * deleted only when lookups at least conf->confirm seconds apart were both
+ * told that it does not exist, a round was completed in between, and a full
+ * listing before.  Every other reply is a failure and leaves the object as
+ * it is; one that is likely to be the directory's makes all jobs wait.
  */
 
 #include "pki_lookup.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 
@@ -25,13 +25,17 @@
 static void pki_lookup_found(pki_lookup_call_t *call,
     const pki_value_t *values);
 static void pki_lookup_absent(pki_lookup_call_t *call);
+static pki_rc_t pki_lookup_known(pki_lookup_call_t *call, time_t now,
+    unsigned *state);
+static pki_rc_t pki_lookup_confirm(pki_lookup_call_t *call, time_t now);
+static unsigned pki_lookup_gone(const pki_lookup_call_t *call);
 static int pki_lookup_sound(const pki_lookup_call_t *call, time_t since);
-static pki_rc_t pki_lookup_missing(pki_lookup_call_t *call, time_t now);
-static pki_rc_t pki_lookup_deleted(pki_lookup_call_t *call, time_t now);
+static pki_rc_t pki_lookup_drop(pki_lookup_call_t *call);
 static pki_rc_t pki_lookup_apply(pki_lookup_call_t *call,
     const pki_state_object_t *object, long long round, time_t now);
 static void pki_lookup_worked(pki_lookup_call_t *call);
 static void pki_lookup_failed(pki_lookup_call_t *call);
+static void pki_lookup_odd(pki_lookup_call_t *call, const char *text);
 static void pki_lookup_pause(pki_lookup_t *lookup, long asked);
 static void pki_lookup_again(pki_lookup_call_t *call);
 static void pki_lookup_give_up(pki_lookup_call_t *call);
@@ -87,8 +91,7 @@ pki_lookup_found(pki_lookup_call_t *call, const pki_value_t *values)
     {
         pki_err_set(&call->err, "the reply to a lookup in \"%s\" does not "
                     "tell of the object", resource->name);
-        pki_lookup_say(call->lookup, call->err.text);
-        pki_lookup_give_up(call);
+        pki_lookup_odd(call, call->err.text);
         return;
     }
 
@@ -105,47 +108,25 @@ pki_lookup_found(pki_lookup_call_t *call, const pki_value_t *values)
 }
 
 
-/*
- * To apply a state forgets that the object was absent, so an object of which
- * nothing is known is told to be missing before that is counted.
- */
-
 static void
 pki_lookup_absent(pki_lookup_call_t *call)
 {
-    time_t         now;
-    pki_rc_t       rc;
-    long long      since, next;
-    pki_answer_t   answer;
-    pki_source_t  *source;
+    time_t    now;
+    pki_rc_t  rc;
+    unsigned  state;
 
-    source = call->lookup->source;
-    now = pki_source_now(source);
-    since = 0;
+    now = pki_source_now(call->lookup->source);
 
-    rc = pki_lookup_missing(call, now);
+    rc = pki_lookup_known(call, now, &state);
 
-    if (rc == PKI_OK) {
-        pki_answer_init(&answer);
-        pki_state_absent(source->redis, source->conf->name, source->token,
-                         call->job->id, now, pki_answer_done, &answer);
+    if (rc == PKI_OK && (state & pki_lookup_gone(call))) {
 
-        rc = pki_lookup_kept(call->lookup, &answer);
-        since = answer.n;
-        pki_answer_free(&answer);
-    }
+        /* said before, when it may not have been known by what key */
 
-    if (rc == PKI_OK && since >= source->conf->confirm
-        && pki_lookup_sound(call, now - (time_t) since))
-    {
-        rc = pki_lookup_deleted(call, now);
+        rc = pki_lookup_drop(call);
 
     } else if (rc == PKI_OK) {
-        next = since < source->conf->confirm ? source->conf->confirm - since
-                                             : PKI_LOOKUP_AGAIN;
-
-        rc = pki_lookup_recheck(call->lookup, call->job->id,
-                                now + (time_t) next);
+        rc = pki_lookup_confirm(call, now);
     }
 
     if (rc == PKI_OK) {
@@ -155,6 +136,108 @@ pki_lookup_absent(pki_lookup_call_t *call)
         pki_lookup_pause(call->lookup, -1);
         pki_lookup_again(call);
     }
+}
+
+
+/*
+ * The state of an object before this reply.  To apply a state forgets that
+ * the object was absent, so one of which nothing is known is told to be
+ * missing before that is counted; all others keep their state until they are
+ * known to be gone.
+ */
+
+static pki_rc_t
+pki_lookup_known(pki_lookup_call_t *call, time_t now, unsigned *state)
+{
+    size_t               i;
+    pki_rc_t             rc;
+    pki_answer_t         answer;
+    pki_source_t        *source;
+    pki_store_result_t   result;
+    pki_state_object_t   object;
+
+    source = call->lookup->source;
+    *state = 0;
+
+    pki_answer_init(&answer);
+    pki_state_object(source->redis, source->conf->name, call->job->id,
+                     pki_answer_list, &answer);
+
+    rc = pki_lookup_kept(call->lookup, &answer);
+    result = answer.result;
+
+    for (i = 0; i < answer.nitems; i++) {
+        if (strcmp(answer.items[i].name, "state") == 0) {
+            *state = (unsigned) strtoul(answer.items[i].value, NULL, 10);
+        }
+    }
+
+    pki_answer_free(&answer);
+
+    if (rc != PKI_OK || result != PKI_STORE_NOT_FOUND) {
+        return rc;
+    }
+
+    memset(&object, 0, sizeof(object));
+    object.id = call->job->id;
+    object.state = PKI_OBJECT_MISSING;
+    object.mask = call->resource->mask;
+    object.since = now;
+
+    return pki_lookup_apply(call, &object, 0, now);
+}
+
+
+static pki_rc_t
+pki_lookup_confirm(pki_lookup_call_t *call, time_t now)
+{
+    pki_rc_t             rc;
+    long long            since, wait;
+    pki_answer_t         answer;
+    pki_source_t        *source;
+    pki_state_object_t   object;
+
+    source = call->lookup->source;
+
+    pki_answer_init(&answer);
+    pki_state_absent(source->redis, source->conf->name, source->token,
+                     call->job->id, now, pki_answer_done, &answer);
+
+    rc = pki_lookup_kept(call->lookup, &answer);
+    since = answer.n > 0 ? answer.n : 0;
+    pki_answer_free(&answer);
+
+    if (rc != PKI_OK) {
+        return rc;
+    }
+
+    if (since < source->conf->confirm
+        || !pki_lookup_sound(call, now - (time_t) since))
+    {
+        wait = since < source->conf->confirm ? source->conf->confirm - since
+                                             : PKI_LOOKUP_AGAIN;
+
+        return pki_lookup_recheck(call->lookup, call->job->id,
+                                  now + (time_t) wait);
+    }
+
+    memset(&object, 0, sizeof(object));
+    object.id = call->job->id;
+    object.state = pki_lookup_gone(call);
+    object.mask = call->resource->mask;
+    object.since = now;
+
+    rc = pki_lookup_apply(call, &object, 0, now);
+
+    return rc == PKI_OK ? pki_lookup_drop(call) : rc;
+}
+
+
+static unsigned
+pki_lookup_gone(const pki_lookup_call_t *call)
+{
+    return call->lookup->source->conf->restore ? PKI_OBJECT_REMOVED
+                                               : PKI_OBJECT_DELETED;
 }
 
 
@@ -175,62 +258,19 @@ pki_lookup_sound(const pki_lookup_call_t *call, time_t since)
 }
 
 
-/* An object that was known keeps its state until it is known to be gone. */
+/* It will not be seen again, and need not be looked for. */
 
 static pki_rc_t
-pki_lookup_missing(pki_lookup_call_t *call, time_t now)
+pki_lookup_drop(pki_lookup_call_t *call)
 {
-    pki_rc_t             rc;
-    pki_answer_t         answer;
-    pki_source_t        *source;
-    pki_store_result_t   result;
-    pki_state_object_t   object;
+    pki_rc_t       rc;
+    const char    *key;
+    pki_answer_t   answer;
+    pki_source_t  *source;
 
     source = call->lookup->source;
 
-    pki_answer_init(&answer);
-    pki_state_object(source->redis, source->conf->name, call->job->id,
-                     pki_answer_list, &answer);
-
-    rc = pki_lookup_kept(call->lookup, &answer);
-    result = answer.result;
-    pki_answer_free(&answer);
-
-    if (rc != PKI_OK || result != PKI_STORE_NOT_FOUND) {
-        return rc;
-    }
-
-    memset(&object, 0, sizeof(object));
-    object.id = call->job->id;
-    object.state = PKI_OBJECT_MISSING;
-    object.mask = call->resource->mask;
-    object.since = now;
-
-    return pki_lookup_apply(call, &object, 0, now);
-}
-
-
-static pki_rc_t
-pki_lookup_deleted(pki_lookup_call_t *call, time_t now)
-{
-    pki_rc_t             rc;
-    const char          *key;
-    pki_answer_t         answer;
-    pki_source_t        *source;
-    pki_state_object_t   object;
-
-    source = call->lookup->source;
-
-    memset(&object, 0, sizeof(object));
-    object.id = call->job->id;
-    object.state = source->conf->restore ? PKI_OBJECT_REMOVED
-                                         : PKI_OBJECT_DELETED;
-    object.mask = call->resource->mask;
-    object.since = now;
-
-    rc = pki_lookup_apply(call, &object, 0, now);
-
-    if (rc == PKI_OK && call->job->key[0]) {
+    if (call->job->key[0]) {
         key = call->job->key;
 
         pki_answer_init(&answer);
@@ -240,13 +280,13 @@ pki_lookup_deleted(pki_lookup_call_t *call, time_t now)
 
         rc = pki_lookup_kept(call->lookup, &answer);
         pki_answer_free(&answer);
+
+        if (rc != PKI_OK) {
+            return rc;
+        }
     }
 
-    if (rc == PKI_OK) {
-        rc = pki_lookup_recheck(call->lookup, call->job->id, 0);
-    }
-
-    return rc;
+    return pki_lookup_recheck(call->lookup, call->job->id, 0);
 }
 
 
@@ -379,18 +419,20 @@ pki_lookup_failed(pki_lookup_call_t *call)
                     call->status);
     }
 
-    pki_lookup_say(lookup, err.text);
-
     passing = call->outcome == PKI_FETCH_FAILED
               || call->outcome == PKI_FETCH_STOPPED
               || call->status / 100 == 2 || call->status >= 500
               || call->status == 408 || call->status == 429;
 
-    if (passing || call->outcome != PKI_FETCH_DONE
-        || call->status == 401 || call->status == 403)
+    if (!passing && call->outcome == PKI_FETCH_DONE
+        && call->status != 401 && call->status != 403)
     {
-        pki_lookup_pause(lookup, call->asked);
+        pki_lookup_odd(call, err.text);
+        return;
     }
+
+    pki_lookup_say(lookup, err.text);
+    pki_lookup_pause(lookup, call->asked);
 
     if (passing) {
         pki_lookup_again(call);
@@ -398,6 +440,24 @@ pki_lookup_failed(pki_lookup_call_t *call)
     } else {
         pki_lookup_give_up(call);
     }
+}
+
+
+/* What others are told does not change it, so it is not said again. */
+
+static void
+pki_lookup_odd(pki_lookup_call_t *call, const char *text)
+{
+    pki_lookup_t  *lookup;
+
+    lookup = call->lookup;
+
+    if (strcmp(lookup->odd.text, text) != 0) {
+        pki_err_set(&lookup->odd, "%s", text);
+        pki_source_log(lookup->source, 4, "%s", text);
+    }
+
+    pki_lookup_give_up(call);
 }
 
 
@@ -419,6 +479,11 @@ pki_lookup_pause(pki_lookup_t *lookup, long asked)
 }
 
 
+/*
+ * What was not seen is tried again later even if nobody asks: the next full
+ * listing may be a day away.
+ */
+
 static void
 pki_lookup_again(pki_lookup_call_t *call)
 {
@@ -427,14 +492,15 @@ pki_lookup_again(pki_lookup_call_t *call)
         return;
     }
 
+    if (call->job->key[0]) {
+        call->job->due = 1;
+    }
+
     pki_lookup_give_up(call);
 }
 
 
-/*
- * What is wanted will be wanted again, what was not seen will not be seen
- * again; only what is due must be put off.
- */
+/* What is wanted will be wanted again; what is due must be put off. */
 
 static void
 pki_lookup_give_up(pki_lookup_call_t *call)

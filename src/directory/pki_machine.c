@@ -300,7 +300,10 @@ pki_machine_report(pki_machine_t *m, pki_state_item_t *items, size_t max)
                      : m->stats.failing ? "failing"
                      : m->stats.rounds ? "ok" : "beginning");
     pki_machine_item(m, n++, "rounds", "%lld", m->stats.rounds);
+    pki_machine_item(m, n++, "at", "%lld", (long long) m->stats.at);
     pki_machine_item(m, n++, "objects", "%lld", m->stats.objects);
+    pki_machine_item(m, n++, "known", "%lld", m->stats.known);
+    pki_machine_item(m, n++, "changes", "%lld", m->stats.changes);
     pki_machine_item(m, n++, "duration", "%ld", m->stats.duration);
 
     if (m->stats.failing) {

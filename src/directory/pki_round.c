@@ -47,6 +47,7 @@ pki_round_begin(pki_machine_t *m)
     m->restarted = 0;
     m->dropped = m->full;
     m->wait = 0;
+    m->pages = 0;
     m->how = PKI_NEXT_FAIL;
     m->err.text[0] = '\0';
     memset(&m->result, 0, sizeof(pki_fetch_result_t));
@@ -205,6 +206,12 @@ pki_round_next(pki_machine_t *m)
 
         if (!m->request.set) {
             pki_err_set(&m->err, "there is no request to send");
+            pki_round_over(m, PKI_NEXT_FAIL, 0);
+            break;
+        }
+
+        if (m->pages++ == PKI_ROUND_PAGES_MAX) {
+            pki_err_set(&m->err, "there is no end of pages");
             pki_round_over(m, PKI_NEXT_FAIL, 0);
             break;
         }
@@ -520,9 +527,13 @@ pki_round_completed(pki_machine_t *m)
 
     /* what changed during a long listing is not to wait any longer */
 
-    if (m->round.full && resource->delta && m->linked && !m->held) {
+    if (m->round.full && resource->delta && m->linked && !m->held
+        && !m->listed)
+    {
         interval = 0;
     }
+
+    m->listed = m->round.full;
 
     pki_round_schedule(m, m->begun + interval);
 }

@@ -29,7 +29,10 @@
 #define PKI_ROUND_JITTER       200      /* before the first rounds of several */
 #define PKI_ROUND_SLICES       16       /* steps in Redis at once, so that one
                                            directory does not hold up others */
-#define PKI_ROUND_REPORT       8        /* items, each name and value */
+#define PKI_ROUND_REPORT       10       /* items, each name and value */
+#define PKI_ROUND_PAGES_MAX    50000    /* requests of a round: ten times what
+                                           500,000 objects in pages of 100
+                                           need; links may lead in a circle */
 #define PKI_ROUND_HEADERS      3        /* of a dialect */
 #define PKI_ROUND_URL_MAX      32768    /* Graph's links have some kilobytes */
 #define PKI_ROUND_BLOCK        16384    /* of the arena */
@@ -103,6 +106,8 @@ struct pki_machine_s {
     unsigned                   dropped:1;   /* the stored link is of no use */
     unsigned                   abandoned:1;
     unsigned                   inside:1;    /* of a tick */
+    unsigned                   listed:1;    /* the last completed was full */
+    unsigned                   pages;
     long long                  objects;
     long long                  unreadable;
     long long                  warned;      /* of unreadable, in the log */

@@ -400,7 +400,7 @@ void
 pki_round_request_free(pki_machine_t *m)
 {
     OPENSSL_free(m->request.url);
-    OPENSSL_free(m->request.body);
+    OPENSSL_clear_free(m->request.body, m->request.len);
     memset(&m->request, 0, sizeof(pki_round_request_t));
 }
 

@@ -552,13 +552,13 @@ ngx_command_t  ngx_http_pki_commands[] = {
 
     { ngx_string("external_id"),
       NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
+      ngx_http_pki_external_id,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_directory_t, external_id),
+      0,
       NULL },
 
     { ngx_string("resources"),
-      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_1MORE,
       ngx_http_pki_resources,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
@@ -566,9 +566,9 @@ ngx_command_t  ngx_http_pki_commands[] = {
 
     { ngx_string("hook_url"),
       NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
+      ngx_http_pki_hook_url,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_pki_directory_t, hook_url),
+      0,
       NULL },
 
     { ngx_string("hook_secret_file"),

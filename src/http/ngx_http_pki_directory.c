@@ -52,9 +52,18 @@ static ngx_http_pki_word_t  ngx_http_pki_risks[] = {
 };
 
 
+#define ngx_http_pki_class(n)                                                 \
+    (1 << (NGX_HTTP_PKI_RESOURCE_SHIFT + (n)))
+
 static ngx_http_pki_word_t  ngx_http_pki_kinds[] = {
-    { ngx_string("devices"), NGX_HTTP_PKI_RESOURCE_DEVICES },
-    { ngx_string("users"), NGX_HTTP_PKI_RESOURCE_USERS },
+    { ngx_string("devices"), NGX_HTTP_PKI_RESOURCE_DEVICES
+                             | ngx_http_pki_class(PKI_OBJECT_DEVICE) },
+    { ngx_string("users"), NGX_HTTP_PKI_RESOURCE_USERS
+                           | ngx_http_pki_class(PKI_OBJECT_USER) },
+    { ngx_string("jamf-computers"),
+      ngx_http_pki_class(PKI_OBJECT_JAMF_COMPUTER) },
+    { ngx_string("jamf-devices"), ngx_http_pki_class(PKI_OBJECT_JAMF_DEVICE) },
+    { ngx_string("jamf-users"), ngx_http_pki_class(PKI_OBJECT_JAMF_USER) },
     { ngx_null_string, 0 }
 };
 
@@ -234,11 +243,90 @@ ngx_http_pki_resources(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_pki_directory_t *d = conf;
 
+    char        *rv;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
     if (d->resources) {
         return "is duplicate";
     }
 
-    return ngx_http_pki_words(cf, ngx_http_pki_kinds, &d->resources);
+    rv = ngx_http_pki_words(cf, ngx_http_pki_kinds, &d->resources);
+
+    if (rv != NGX_CONF_OK || d->conf.dialect->resources == NULL) {
+        return rv;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        if (ngx_strncmp(value[i].data, "jamf-", 5) == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" in \"resources\" is for directories "
+                               "that nobody polls", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* the two attributes of RFC 7643 that may hold an object id */
+
+char *
+ngx_http_pki_external_id(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_pki_directory_t *d = conf;
+
+    ngx_str_t  *value;
+
+    if (d->external_id.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "id") != 0
+        && ngx_strcmp(value[1].data, "externalId") != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"external_id\", it must "
+                           "be \"id\" or \"externalId\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    d->external_id = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+/* whoever sends notifications must be able to reach it */
+
+char *
+ngx_http_pki_hook_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_pki_directory_t *d = conf;
+
+    ngx_str_t  *value;
+
+    if (d->hook_url.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (!pki_fetch_allowed((char *) value[1].data, NULL, 1)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"hook_url\" \"%V\" must be https, or http to a "
+                           "loopback address", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    d->hook_url = value[1];
+
+    return NGX_CONF_OK;
 }
 
 
@@ -416,6 +504,10 @@ ngx_http_pki_directory_resolve(ngx_conf_t *cf, ngx_http_pki_main_conf_t *mcf,
 {
     ngx_http_pki_directory_defaults(d);
 
+    if (d->hook_url.len && d->hook_secret.len == 0) {
+        return ngx_http_pki_directory_needs(cf, d, 0, "hook_secret_file");
+    }
+
     if (d->ca_file.len && ngx_conf_full_name(cf->cycle, &d->ca_file, 1)
                           != NGX_OK)
     {
@@ -487,9 +579,11 @@ ngx_http_pki_directory_defaults(ngx_http_pki_directory_t *d)
     }
 
     if (d->resources == 0) {
-        d->resources = NGX_HTTP_PKI_RESOURCE_DEVICES
-                       |NGX_HTTP_PKI_RESOURCE_USERS;
+        d->resources = NGX_HTTP_PKI_RESOURCE_POLLED
+                       | (dialect->classes << NGX_HTTP_PKI_RESOURCE_SHIFT);
     }
+
+    d->conf.classes = d->resources >> NGX_HTTP_PKI_RESOURCE_SHIFT;
 }
 
 

@@ -9,7 +9,7 @@
 /* an issuer's name and 13 numbers, then a name and two per directory */
 
 #define NGX_HTTP_PKI_SHAPE_SIZE                                               \
-    ((1 + PKI_FACTS_OBJECTS) * (PKI_NAME_MAX + 13 * (NGX_INT64_LEN + 1)))
+    ((1 + PKI_FACTS_OBJECTS) * (PKI_NAME_MAX + 14 * (NGX_INT64_LEN + 1)))
 
 
 static char *ngx_http_pki_issuer_check(ngx_conf_t *cf,
@@ -234,8 +234,9 @@ ngx_http_pki_issuer_identity(ngx_http_pki_issuer_t *issuer)
     for (i = 0; i < issuer->directories.nelts; i++) {
         directory = reference[i].directory;
 
-        p = ngx_sprintf(p, " %V %ud %T %ui", &directory->name,
-                        directory->conf.dialect->classes, directory->max_age,
+        p = ngx_sprintf(p, " %V %s %ui %ud %T %ui", &directory->name,
+                        directory->conf.dialect->name, directory->resources,
+                        directory->conf.risk, directory->max_age,
                         directory->last);
     }
 

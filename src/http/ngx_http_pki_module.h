@@ -332,6 +332,8 @@ typedef struct {
 
 #define NGX_HTTP_PKI_RESOURCE_DEVICES  0x01
 #define NGX_HTTP_PKI_RESOURCE_USERS    0x02
+#define NGX_HTTP_PKI_RESOURCE_POLLED   0x03 /* the others are for push */
+#define NGX_HTTP_PKI_RESOURCE_SHIFT    8    /* 1 << pki_object_class_t */
 
 
 /* an issuer's reference to a directory */
@@ -506,6 +508,9 @@ char *ngx_http_pki_resources(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_pki_max_age(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_pki_guard(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_pki_compliance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_pki_external_id(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_pki_hook_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_pki_risk(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*

@@ -61,11 +61,11 @@
     "local changed, staged, deferred = 0, 0, 0\n"                           \
     "local news, facts, put, ended = {}, {}, {}, {}\n"                      \
     "local due, rest = {}, {}\n"                                            \
-    "local at = {}\n"                                                       \
-    "for i, o in ipairs(told) do at[i] = KEYS[7] .. ':' .. o.id end\n"      \
-    "local texts = #at > 0 and redis.call('MGET', unpack(at)) or {}\n"      \
+    "local where = {}\n"                                                    \
+    "for i, o in ipairs(told) do where[i] = KEYS[7] .. ':' .. o.id end\n"   \
+    "local texts = #told > 0 and redis.call('MGET', unpack(where)) or {}\n" \
     "for i, o in ipairs(told) do\n"                                         \
-    "  local key = at[i]\n"                                                 \
+    "  local key = where[i]\n"                                              \
     "  local was, since, alias ="                                           \
     "    read(texts[i] or redis.call('GET', key))\n"                        \
     "  if was == false then "                                               \

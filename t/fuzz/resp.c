@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pki_store.h"
+#include "pki_state.h"
 
 
 #define FUZZ_SENT_MAX   32
@@ -33,8 +33,16 @@ static void fuzz_changed(void *data, pki_store_result_t result,
     const pki_revocation_t *present, const char *error);
 static void fuzz_done(void *data, pki_store_result_t result, long long n,
     const char *error);
+static void fuzz_applied(void *data, pki_store_result_t result,
+    const pki_state_applied_t *applied, const char *error);
+static void fuzz_synced(void *data, pki_store_result_t result,
+    const pki_state_sync_t *sync, const char *error);
+static void fuzz_listed(void *data, pki_store_result_t result,
+    const pki_state_item_t *items, size_t n, unsigned long long next,
+    const char *error);
 static void fuzz_revocation(const pki_revocation_t *revocation);
 static unsigned fuzz_verbs(unsigned which, int *calls);
+static unsigned fuzz_states(unsigned which, int *calls);
 static void fuzz_replies(const uint8_t *data, size_t size);
 static void fuzz_records(pki_bytes_t text);
 
@@ -151,6 +159,7 @@ fuzz_found(void *data, const pki_store_found_t *found)
         fuzz_check(found->facts.objects[i].synced_at >= 0);
         fuzz_check(found->facts.objects[i].found
                    || found->facts.objects[i].state == 0);
+        fuzz_check(strlen(found->aliases[i]) < PKI_OBJECT_ID_SIZE);
     }
 }
 
@@ -181,7 +190,53 @@ fuzz_done(void *data, pki_store_result_t result, long long n,
     ++*(int *) data;
 
     fuzz_check((result == PKI_STORE_FAILED) == (error != NULL));
-    fuzz_check(n >= 0 && n <= PKI_STORE_APPLY_MAX);
+    fuzz_check(n >= 0);
+}
+
+
+static void
+fuzz_applied(void *data, pki_store_result_t result,
+    const pki_state_applied_t *applied, const char *error)
+{
+    ++*(int *) data;
+
+    fuzz_check((result == PKI_STORE_FAILED) == (error != NULL));
+    fuzz_check(applied->changed >= 0
+               && applied->changed <= PKI_STATE_APPLY_MAX);
+    fuzz_check(applied->staged >= 0 && applied->deferred >= 0);
+}
+
+
+static void
+fuzz_synced(void *data, pki_store_result_t result,
+    const pki_state_sync_t *sync, const char *error)
+{
+    ++*(int *) data;
+
+    fuzz_check((result == PKI_STORE_FAILED) == (error != NULL));
+    fuzz_check(sync->at >= 0 && sync->round >= 0 && sync->known >= 0);
+    fuzz_check(sync->link == NULL || error == NULL);
+}
+
+
+static void
+fuzz_listed(void *data, pki_store_result_t result,
+    const pki_state_item_t *items, size_t n, unsigned long long next,
+    const char *error)
+{
+    size_t  i, len;
+
+    ++*(int *) data;
+
+    fuzz_check((result == PKI_STORE_FAILED) == (error != NULL));
+    fuzz_check(n <= PKI_STATE_LIST_MAX);
+    fuzz_check(error == NULL || (n == 0 && next == 0));
+
+    for (len = 0, i = 0; i < n; i++) {
+        len += strlen(items[i].name) + strlen(items[i].value);
+    }
+
+    fuzz_check(len < 0x100000);
 }
 
 
@@ -211,7 +266,6 @@ fuzz_verbs(unsigned which, int *calls)
     pki_serial_t        serial = { { 0x40 }, 1 };
     pki_revocation_t    revocation = { PKI_REASON_SUPERSEDED, 1, 0, "who" };
     pki_store_query_t   query;
-    pki_store_object_t  object = { "d/1", 0, 1 };
 
     memset(&query, 0, sizeof(query));
     query.issuer = "ca";
@@ -219,6 +273,8 @@ fuzz_verbs(unsigned which, int *calls)
     query.nobjects = 2;
     query.objects[0].directory = "a";
     query.objects[0].id = "d/1";
+    query.objects[0].resources[0] = "r";
+    query.objects[0].resources[1] = "s";
     query.objects[1].directory = "b";
     query.objects[1].id = "u/2";
 
@@ -247,25 +303,46 @@ fuzz_verbs(unsigned which, int *calls)
         n++;
     }
 
+    return n + fuzz_states(which, calls);
+}
+
+
+static unsigned
+fuzz_states(unsigned which, int *calls)
+{
+    unsigned            n;
+    pki_redis_t        *redis;
+    pki_state_batch_t   batch = { .directory = "a", .token = "t",
+                                  .resource = "r", .round = 1 };
+    pki_state_object_t  object = { .id = "d/1", .mask = 1, .name = "n" };
+
+    n = 0;
+    redis = &fuzz_transport;
+
     if (which & 0x10) {
-        pki_store_lease(&fuzz_transport, "a", "t", 1, fuzz_done, calls);
-        n++;
+        pki_state_lease(redis, "a", "t", 1, fuzz_done, calls);
+        pki_state_begin(redis, "a", "t", "r", fuzz_done, calls);
+        pki_state_commit(redis, "a", "t", "r", "l", 1, 1, fuzz_done, calls);
+        n += 3;
     }
 
     if (which & 0x20) {
-        pki_store_apply(&fuzz_transport, "a", "t", &object, 1, fuzz_done,
-                        calls);
-        n++;
+        pki_state_apply(redis, &batch, &object, 1, fuzz_applied, calls);
+        pki_state_settle(redis, &batch, fuzz_done, calls);
+        pki_state_push(redis, "a", 0, &object, 1, fuzz_applied, calls);
+        n += 3;
     }
 
     if (which & 0x40) {
-        pki_store_commit(&fuzz_transport, "a", "t", "l", 1, fuzz_done, calls);
+        pki_state_sync(redis, "a", "r", fuzz_synced, calls);
         n++;
     }
 
     if (which & 0x80) {
-        pki_store_find(&fuzz_transport, &query, fuzz_found, calls);
-        n++;
+        pki_state_unseen(redis, "a", "r", 1, 0, fuzz_listed, calls);
+        pki_state_object(redis, "a", "d/1", fuzz_listed, calls);
+        pki_state_status(redis, "a", fuzz_listed, calls);
+        n += 3;
     }
 
     return n;
@@ -304,6 +381,7 @@ fuzz_replies(const uint8_t *data, size_t size)
 static void
 fuzz_records(pki_bytes_t text)
 {
+    char              alias[PKI_OBJECT_ID_SIZE];
     time_t            since;
     unsigned          state;
     pki_record_t      record;
@@ -317,7 +395,8 @@ fuzz_records(pki_bytes_t text)
         fuzz_revocation(&revocation);
     }
 
-    if (pki_object_read(text, &state, &since) == PKI_OK) {
-        fuzz_check(since >= 0);
+    if (pki_object_read(text, &state, &since, alias) == PKI_OK) {
+        fuzz_check(since >= 0 && strlen(alias) < sizeof(alias));
+        fuzz_check(strchr(alias, ' ') == NULL);
     }
 }

@@ -703,7 +703,6 @@ main(void)
     test_failure();
     test_endless();
     test_memory();
-    test_end();
 
-    return pki_test_done();
+    return test_done();
 }

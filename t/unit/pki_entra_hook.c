@@ -288,7 +288,6 @@ main(void)
     test_links_of();
     test_replies();
     test_memory();
-    test_end();
 
-    return pki_test_done();
+    return test_done();
 }

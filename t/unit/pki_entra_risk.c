@@ -206,7 +206,6 @@ main(void)
     test_items_of();
     test_listing();
     test_cut();
-    test_end();
 
-    return pki_test_done();
+    return test_done();
 }

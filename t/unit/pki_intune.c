@@ -559,7 +559,6 @@ main(void)
     test_beta();
     test_lookups();
     test_endpoint_list();
-    test_end();
 
-    return pki_test_done();
+    return test_done();
 }

@@ -5,6 +5,7 @@
  */
 
 #include "pki_test_machine.h"
+#include "pki_round.h"
 
 
 #define LIST   "https://corp.example/api/list?n=1"
@@ -398,9 +399,50 @@ test_links(void)
     test_setup(1);
     (void) test_answer(LIST, 200, "{\"value\":[],\"delta\":\"" DELTA "\"}");
     test_mono += 30000;
+    (void) test_answer(DELTA, 200, "{\"value\":[],\"delta\":\"" DELTA "\"}");
+    test_mono += 30000;
     test_wall += 86400;
     (void) test_answer(LIST, 200, "{\"value\":[],\"delta\":\"" DELTA "\"}");
+    (void) test_after(100);
     is_int(test_mails, 0, "no line");
+    ok(test_request.done != NULL, "and so does the delta after it");
+
+    /* one listing does not follow another at once */
+
+    test_setup(1);
+    test_conf.full = 0;
+    (void) test_answer(LIST, 200, "{\"value\":[],\"delta\":\"" DELTA "\"}");
+    (void) test_after(100);
+    wait = test_answer(LIST, 200, "{\"value\":[],\"delta\":\"" DELTA "\"}");
+    is_int(wait, 30000, "but after an interval");
+
+    /* a link to keep that is none */
+
+    test_setup(1);
+    (void) test_answer(LIST, 200, "{\"value\":[],\"delta\":null}");
+    is_str(test_line(0), "\"devices\": a link to keep is no string, or too"
+           " long, request-id id-1", "refused");
+    test_none("HGET pki:{corp}:sync devices.at");
+}
+
+
+static void
+test_circle(void)
+{
+    test_setup(0);
+    test_quiet = 1;
+    (void) test_tick();
+    test_machine->pages += PKI_ROUND_PAGES_MAX - 100;
+
+    while (test_request.done != NULL && test_requests < 200) {
+        (void) test_answer(LIST, 200, "{\"value\":[],\"next\":\"" LIST "\"}");
+    }
+
+    test_quiet = 0;
+    is_int(test_requests, 100, "pages have an end");
+    is_str(test_line(0), "\"devices\": there is no end of pages,"
+           " request-id id-1", "said so");
+    test_none("HGET pki:{corp}:sync devices.at");
 }
 
 
@@ -417,6 +459,7 @@ main(void)
     test_login_failures();
     test_failures();
     test_links();
+    test_circle();
 
     pki_machine_destroy(test_machine);
     test_stop();

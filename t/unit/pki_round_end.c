@@ -456,10 +456,10 @@ test_report(void)
     (void) test_answer(LIST, 403, "");
 
     n = pki_machine_report(test_machine, items, 16);
-    is_int(n, 6, "items");
+    is_int(n, 9, "items");
     is_str(items[0].name, "devices.state", "state");
     is_str(items[0].value, "failing", "failing");
-    is_str(items[5].value, "refused with 403, json 0", "error");
+    is_str(items[8].value, "refused with 403, json 0", "error");
     is_int(pki_machine_report(test_machine, items, 2), 2, "no more than fit");
 
     memset(&got, 0, sizeof(got));

@@ -216,7 +216,7 @@ test_set(const char *format, ...)
 }
 
 
-static void __attribute__((format(printf, 2, 3)))
+static void __attribute__((unused, format(printf, 2, 3)))
 test_string(const char *want, const char *format, ...)
 {
     va_list      args;
@@ -237,7 +237,7 @@ test_string(const char *want, const char *format, ...)
 
 /* The next message is this one; NULL: there is none. */
 
-static void
+static void __attribute__((unused))
 test_news(const char *want)
 {
     void        *reply;

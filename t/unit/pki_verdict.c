@@ -679,7 +679,7 @@ test_group_of_four(void)
     facts.nobjects = 6;
 
     for (i = 0; i < 6; i++) {
-        facts.objects[i].directory = "abcdef" + i;
+        facts.objects[i].directory = &"abcdef"[i];
         facts.objects[i].group = i < 4 ? 1 : 2;
         facts.objects[i].found = 1;
         facts.objects[i].synced_at = TEST_NOW;
