@@ -55,6 +55,9 @@ sub stop {
          'no redis-server is left');
     ok(!IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port),
        'no nginx is left');
+    ok(!IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $_),
+       'no simulator is left')
+        for map { slurp("$dir/$_.port") =~ /(\d+)/ } qw(graph jamf);
 }
 
 sub status_of {
@@ -77,6 +80,9 @@ for (qw(ca.pem good.pem good.key revoked.pem revoked.key hold.pem hold.key
     ok(-s "$dir/$_", "$_ is there");
 }
 
+my @bound = qw(device laptop user computer tablet person);
+
+is(status_of($_), 'good', "$_: good, as the simulators know it") for @bound;
 is(status_of($_->[0]), $_->[1], "$_->[0]: $_->[1]")
     for ['good', 'good'], ['revoked', 'revoked'], ['hold', 'revoked'],
         ['unissued', 'unknown'];
@@ -97,14 +103,15 @@ my $sh = "set -e\n" . join "\n", $calls =~ /^    (.*)/mg;
 $sh =~ s{\.build/demo}{$dir}g;
 $sh =~ s{127\.0\.0\.1:8080}{127.0.0.1:$port}g;
 
-is($sh =~ s{\bcurl }{curl -fsS }g, 6, 'six calls in README');
+is($sh =~ s{\bcurl }{curl -fsS }g, 12, 'twelve calls in README');
 
 my ($failed, $replies) = run('sh', '-c', $sh);
 
 is($failed, 0, 'which succeed') or diag($replies);
 like($replies, qr/"status":"good".*"revocationReason":"CertificateHold"
                   .*"changed":true.*"revocationReason":null
-                  .*pki_ocsp_answers_total.*"healthy":true/xs,
+                  .*"name":"entra".*"accepted".*"accepted"
+                  .*"changed":true.*\["deleted"\].*pki_ocsp_answers_total.*"healthy":true/xs,
      'and reply what README says');
 
 
@@ -112,11 +119,23 @@ like($replies, qr/"status":"good".*"revocationReason":"CertificateHold"
 
 my @try = $printed =~ /^    ((?:openssl|curl) (?:.*\\\n)*.*)/mg;
 
-is(scalar @try, 3, 'three commands to try');
+is(scalar @try, 7, 'seven commands to try');
 like((run('sh', '-c', $try[0]))[1], qr/good\.pem: good/, 'the first: good');
 is((run('sh', '-c', $try[1]))[0], 0, 'the second');
 like((run('sh', '-c', $try[2]))[1], qr/good\.pem: revoked/,
      'the third: revoked');
+like((run('sh', '-c', $try[3]))[1], qr/device\.pem: good/, 'a device: good');
+
+for (['disables it', 4, 'revoked'], ['enables it', 5, 'good'],
+     ['deletes it', 6, 'revoked'])
+{
+    my ($what, $i, $status) = @$_;
+
+    is((run('sh', '-c', $try[$i]))[0], 0, "a command that $what");
+    ok(wait_until(10, sub {
+           (run('sh', '-c', $try[3]))[1] =~ /device\.pem: $status/
+       }), "and the device is $status");
+}
 
 
 # mistakes
@@ -145,6 +164,8 @@ start();
 is(slurp("$dir/$_"), $old{$_}, "$_ is kept") for sort keys %old;
 is(status_of('good'), 'revoked', 'and so is the revocation');
 is(status_of('hold'), 'revoked', 'and the hold');
+is(status_of('device'), 'revoked', 'and the deletion');
+is(status_of($_), 'good', "$_ is good") for @bound[1 .. $#bound];
 
 my ($rc, $text) = run($script, '--port', free_port(), '--dir', $dir);
 
