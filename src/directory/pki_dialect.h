@@ -137,6 +137,8 @@ struct pki_round_s {
     unsigned                     full:1;    /* a complete listing is wanted */
     unsigned                     partial:1; /* the dialect's: DONE becomes
                                                PARTIAL */
+    unsigned                     unreadable;    /* the dialect's: records that
+                                               the server could not show */
     unsigned                     step;      /* the dialect's; 0: begin */
     unsigned                     variant;   /* the dialect's */
     long long                    count[4];  /* the dialect's */
@@ -190,11 +192,11 @@ struct pki_resource_s {
                         pki_item_t *item);
 
     /* a single object: writes path and query (from the host on, after
-       conf->url); PKI_NOT_FOUND: this id cannot be looked up.  NULL: no
-       lookups */
+       conf->url).  key: the directory's own, NULL when that is not known.
+       PKI_NOT_FOUND: this one cannot be looked up.  NULL: no lookups */
     pki_rc_t        (*lookup)(const pki_directory_conf_t *conf,
-                        unsigned variant, const char *id, char *url,
-                        size_t size);
+                        unsigned variant, const char *id, const char *key,
+                        char *url, size_t size);
     const char *const *one_paths;   /* NULL: as paths */
     pki_rc_t        (*one)(const pki_directory_conf_t *conf,
                         const pki_value_t *values, time_t now,

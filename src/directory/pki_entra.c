@@ -93,10 +93,12 @@ static void pki_entra_enabled(const pki_value_t *value, int whole, time_t now,
     pki_state_object_t *object);
 
 static pki_rc_t pki_entra_device_lookup(const pki_directory_conf_t *conf,
-    unsigned variant, const char *id, char *url, size_t size);
+    unsigned variant, const char *id, const char *key, char *url,
+    size_t size);
 static int pki_entra_device_absent(int status, const pki_value_t *values);
 static pki_rc_t pki_entra_user_lookup(const pki_directory_conf_t *conf,
-    unsigned variant, const char *id, char *url, size_t size);
+    unsigned variant, const char *id, const char *key, char *url,
+    size_t size);
 static int pki_entra_user_absent(int status, const pki_value_t *values);
 
 
@@ -613,12 +615,13 @@ pki_entra_enabled(const pki_value_t *value, int whole, time_t now,
 
 static pki_rc_t
 pki_entra_device_lookup(const pki_directory_conf_t *conf, unsigned variant,
-    const char *id, char *url, size_t size)
+    const char *id, const char *key, char *url, size_t size)
 {
     int          n;
     char         select[PKI_ENTRA_SELECT];
     const char  *guid;
 
+    (void) key;
     (void) variant;
 
     guid = pki_graph_guid(id, "device");
@@ -644,12 +647,13 @@ pki_entra_device_absent(int status, const pki_value_t *values)
 
 static pki_rc_t
 pki_entra_user_lookup(const pki_directory_conf_t *conf, unsigned variant,
-    const char *id, char *url, size_t size)
+    const char *id, const char *key, char *url, size_t size)
 {
     int          n;
     char         select[PKI_ENTRA_SELECT];
     const char  *guid;
 
+    (void) key;
     (void) variant;
 
     guid = pki_graph_guid(id, "user");

@@ -93,7 +93,8 @@ static void pki_intune_compliance(const pki_directory_conf_t *conf,
 static int pki_intune_state(const pki_intune_state_t *states,
     const pki_value_t *value, unsigned *state);
 static pki_rc_t pki_intune_lookup(const pki_directory_conf_t *conf,
-    unsigned variant, const char *id, char *url, size_t size);
+    unsigned variant, const char *id, const char *key, char *url,
+    size_t size);
 static int pki_intune_absent(int status, const pki_value_t *values);
 
 static pki_next_t pki_intune_list_next(pki_round_t *round);
@@ -482,11 +483,12 @@ pki_intune_state(const pki_intune_state_t *states, const pki_value_t *value,
 
 static pki_rc_t
 pki_intune_lookup(const pki_directory_conf_t *conf, unsigned variant,
-    const char *id, char *url, size_t size)
+    const char *id, const char *key, char *url, size_t size)
 {
     int          n;
     const char  *guid;
 
+    (void) key;
     (void) conf;
 
     guid = pki_graph_guid(id, "device");

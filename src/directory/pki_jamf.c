@@ -34,7 +34,7 @@
 #define PKI_JAMF_DEVICE_MASK                                                \
     (PKI_JAMF_USER_MASK|PKI_OBJECT_UNMANAGED|PKI_OBJECT_SILENT)
 
-/* round->count; round->step is 1 and the number of damaged records */
+/* round->count; round->step is 1 */
 
 #define PKI_JAMF_SIZE         0         /* of the page asked for */
 #define PKI_JAMF_OFFSET       1         /* of its first row; a multiple */
@@ -106,11 +106,14 @@ static pki_rc_t pki_jamf_user_item(const pki_value_t *id,
     const pki_value_t *email, time_t now, pki_item_t *item);
 
 static pki_rc_t pki_jamf_computer_url(const pki_directory_conf_t *conf,
-    unsigned variant, const char *id, char *url, size_t size);
+    unsigned variant, const char *id, const char *key, char *url,
+    size_t size);
 static pki_rc_t pki_jamf_mobile_url(const pki_directory_conf_t *conf,
-    unsigned variant, const char *id, char *url, size_t size);
+    unsigned variant, const char *id, const char *key, char *url,
+    size_t size);
 static pki_rc_t pki_jamf_user_url(const pki_directory_conf_t *conf,
-    unsigned variant, const char *id, char *url, size_t size);
+    unsigned variant, const char *id, const char *key, char *url,
+    size_t size);
 static pki_rc_t pki_jamf_url(const pki_jamf_list_t *list, unsigned variant,
     const char *id, char *url, size_t size);
 static int pki_jamf_absent(int status, const pki_value_t *values);
@@ -489,7 +492,9 @@ pki_jamf_older(pki_round_t *round, const pki_jamf_list_t *list)
 
 /*
  * Servers before 11.29 answer a whole page with 500 when one of its records
- * is damaged.  Smaller pages find it; the next one begins behind it.
+ * is damaged.  Smaller pages find it; the next one begins behind it.  It is
+ * then like one that was not listed: the lookup of it, a 500 too, leaves it
+ * as it is.
  */
 
 static pki_next_t
@@ -509,13 +514,12 @@ pki_jamf_damaged(pki_round_t *round, const pki_jamf_list_t *list)
         return pki_jamf_ask(round, list);
     }
 
-    if (round->step > PKI_JAMF_DAMAGED_MAX) {
+    if (round->unreadable == PKI_JAMF_DAMAGED_MAX) {
         return pki_round_fail(round, "the server failed to list (500), also "
                               "single records");
     }
 
-    round->step++;
-    round->partial = 1;
+    round->unreadable++;
     round->count[PKI_JAMF_OFFSET]++;
 
     return pki_jamf_on(round, list);
@@ -542,14 +546,8 @@ pki_jamf_on(pki_round_t *round, const pki_jamf_list_t *list)
         return PKI_NEXT_DONE;
     }
 
-    if (round->step > 1) {
-        (void) pki_round_fail(round, "the server cannot show %u of its "
-                              "records (500)", round->step - 1);
-
-    } else {
-        (void) pki_round_fail(round, "the number of records changed while "
-                              "they were listed");
-    }
+    (void) pki_round_fail(round, "the number of records changed while they "
+                          "were listed");
 
     return PKI_NEXT_PARTIAL;
 }
@@ -710,9 +708,10 @@ pki_jamf_user_item(const pki_value_t *id, const pki_value_t *email, time_t now,
 
 static pki_rc_t
 pki_jamf_computer_url(const pki_directory_conf_t *conf, unsigned variant,
-    const char *id, char *url, size_t size)
+    const char *id, const char *key, char *url, size_t size)
 {
     (void) conf;
+    (void) key;
 
     return pki_jamf_url(&pki_jamf_computers, variant, id, url, size);
 }
@@ -720,9 +719,10 @@ pki_jamf_computer_url(const pki_directory_conf_t *conf, unsigned variant,
 
 static pki_rc_t
 pki_jamf_mobile_url(const pki_directory_conf_t *conf, unsigned variant,
-    const char *id, char *url, size_t size)
+    const char *id, const char *key, char *url, size_t size)
 {
     (void) conf;
+    (void) key;
 
     return pki_jamf_url(&pki_jamf_mobiles, variant, id, url, size);
 }
@@ -730,9 +730,10 @@ pki_jamf_mobile_url(const pki_directory_conf_t *conf, unsigned variant,
 
 static pki_rc_t
 pki_jamf_user_url(const pki_directory_conf_t *conf, unsigned variant,
-    const char *id, char *url, size_t size)
+    const char *id, const char *key, char *url, size_t size)
 {
     (void) conf;
+    (void) key;
 
     return pki_jamf_url(&pki_jamf_users, variant, id, url, size);
 }

@@ -35,7 +35,7 @@ static void pki_lookup_list(pki_lookup_t *lookup, const pki_answer_t *answer,
 static long pki_lookup_begin(pki_lookup_t *lookup);
 static long pki_lookup_wait(pki_lookup_t *lookup);
 static pki_machine_t *pki_lookup_machine(pki_lookup_t *lookup,
-    const char *id, char *path);
+    const pki_lookup_job_t *job, char *path);
 static void pki_lookup_send(pki_lookup_call_t *call, const char *path,
     const char *token);
 static pki_rc_t pki_lookup_piece(void *data, int status, const char *text,
@@ -413,7 +413,7 @@ pki_lookup_begin(pki_lookup_t *lookup)
             job = lookup->queues[0].first ? lookup->queues[0].first
                                           : lookup->queues[1].first;
 
-            machine = pki_lookup_machine(lookup, job->id, path);
+            machine = pki_lookup_machine(lookup, job, path);
 
             if (machine == NULL) {
 
@@ -494,10 +494,11 @@ pki_lookup_wait(pki_lookup_t *lookup)
 }
 
 
-/* The first resource that can look this id up; writes its path. */
+/* The first resource that can look this one up; writes its path. */
 
 static pki_machine_t *
-pki_lookup_machine(pki_lookup_t *lookup, const char *id, char *path)
+pki_lookup_machine(pki_lookup_t *lookup, const pki_lookup_job_t *job,
+    char *path)
 {
     unsigned               i, class, classes;
     pki_source_t          *source;
@@ -508,7 +509,7 @@ pki_lookup_machine(pki_lookup_t *lookup, const char *id, char *path)
     classes = sizeof(pki_lookup_classes) / sizeof(pki_lookup_classes[0]);
 
     for (class = 0; class < classes; class++) {
-        if (strncmp(id, pki_lookup_classes[class],
+        if (strncmp(job->id, pki_lookup_classes[class],
                     strlen(pki_lookup_classes[class])) == 0)
         {
             break;
@@ -522,7 +523,8 @@ pki_lookup_machine(pki_lookup_t *lookup, const char *id, char *path)
         if ((resource->classes & 1 << class)
             && resource->lookup != NULL
             && resource->lookup(source->conf, pki_machine_variant(machine),
-                                id, path, PKI_LOOKUP_PATH)
+                                job->id, job->key[0] ? job->key : NULL, path,
+                                PKI_LOOKUP_PATH)
                == PKI_OK)
         {
             return machine;

@@ -19,7 +19,8 @@
 #define PKI_LOOKUP_PAUSE  250       /* milliseconds at least; Retry-After may
                                        be 0 */
 #define PKI_LOOKUP_LONG   16        /* a wait as after so many failures */
-#define PKI_LOOKUP_AGAIN  10        /* seconds, until there was a round */
+#define PKI_LOOKUP_AGAIN  10        /* seconds at most, until there was a
+                                       round */
 
 
 static void pki_lookup_found(pki_lookup_call_t *call,
@@ -211,12 +212,14 @@ pki_lookup_confirm(pki_lookup_call_t *call, time_t now)
         return rc;
     }
 
-    if (since < source->conf->confirm
-        || !pki_lookup_sound(call, now - (time_t) since))
-    {
-        wait = since < source->conf->confirm ? source->conf->confirm - since
-                                             : PKI_LOOKUP_AGAIN;
+    wait = source->conf->confirm - since;
 
+    if (wait <= 0 && !pki_lookup_sound(call, now - (time_t) since)) {
+        wait = source->conf->interval / 1000 + 1;
+        wait = wait < PKI_LOOKUP_AGAIN ? wait : PKI_LOOKUP_AGAIN;
+    }
+
+    if (wait > 0) {
         return pki_lookup_recheck(call->lookup, call->job->id,
                                   now + (time_t) wait);
     }
@@ -423,6 +426,14 @@ pki_lookup_failed(pki_lookup_call_t *call)
               || call->outcome == PKI_FETCH_STOPPED
               || call->status / 100 == 2 || call->status >= 500
               || call->status == 408 || call->status == 429;
+
+    /* where a damaged record can be told from a server that is down */
+
+    if (call->resource->bisect && call->status == 500
+        && call->read == PKI_OK)
+    {
+        passing = 0;
+    }
 
     if (!passing && call->outcome == PKI_FETCH_DONE
         && call->status != 401 && call->status != 403)

@@ -11,6 +11,7 @@
 #include "pki_round.h"
 
 #include <string.h>
+#include <strings.h>
 #include <openssl/crypto.h>
 
 
@@ -20,6 +21,8 @@ static void pki_round_forget(pki_machine_t *m);
 
 static void pki_round_next(pki_machine_t *m);
 static void pki_round_restart(pki_machine_t *m);
+static void pki_round_good(pki_machine_t *m, pki_rc_t rc);
+static int pki_round_is_json(const char *type);
 static void pki_round_refused(pki_machine_t *m);
 static void pki_round_status(pki_machine_t *m);
 static void pki_round_page(pki_machine_t *m);
@@ -148,6 +151,7 @@ pki_round_number(pki_machine_t *m)
     m->round.status = 0;
     m->round.json = 0;
     m->round.partial = 0;
+    m->round.unreadable = 0;
     memset(m->round.count, 0, sizeof(m->round.count));
 
     return rc;
@@ -334,16 +338,7 @@ pki_round_status(pki_machine_t *m)
     m->round.page = rc == PKI_OK || rc == PKI_NOT_FOUND ? m->page : NULL;
 
     if (status >= 200 && status <= 299) {
-
-        if (m->page != NULL && m->round.page == NULL) {
-            pki_err_set(&m->err, "unreadable reply: %s", m->read_err.text[0]
-                        ? m->read_err.text : "out of memory");
-            pki_round_retry(m);
-            return;
-        }
-
-        m->round.json = rc == PKI_OK;
-        pki_round_page(m);
+        pki_round_good(m, rc);
         return;
     }
 
@@ -366,6 +361,54 @@ pki_round_status(pki_machine_t *m)
     } else {
         pki_round_over(m, PKI_NEXT_FAIL, 0);
     }
+}
+
+
+/* rc is of the page. */
+
+static void
+pki_round_good(pki_machine_t *m, pki_rc_t rc)
+{
+    if (m->page == NULL) {
+        m->round.json = 0;
+        pki_round_page(m);
+        return;
+    }
+
+    if (m->round.page == NULL) {
+        pki_err_set(&m->err, "unreadable reply: %s", m->read_err.text[0]
+                    ? m->read_err.text : "out of memory");
+        pki_round_retry(m);
+        return;
+    }
+
+    /* a gate on the way may have pages of its own */
+
+    if (!pki_round_is_json(m->result.content_type)) {
+        pki_err_set(&m->err, "unreadable reply: its type is not JSON");
+        pki_round_retry(m);
+        return;
+    }
+
+    m->round.json = rc == PKI_OK;
+    pki_round_page(m);
+}
+
+
+/* "application/json", "application/scim+json" ...; or no type at all */
+
+static int
+pki_round_is_json(const char *type)
+{
+    const char  *p;
+
+    for (p = type; *p && *p != ';'; p++) {
+        if (strncasecmp(p, "json", 4) == 0) {
+            return 1;
+        }
+    }
+
+    return *type == '\0';
 }
 
 
@@ -599,6 +642,8 @@ pki_round_schedule(pki_machine_t *m, long long due)
 static void
 pki_round_warn(pki_machine_t *m)
 {
+    m->unreadable += m->round.unreadable;
+    m->round.unreadable = 0;
     m->stats.unreadable += m->unreadable;
 
     if (m->unreadable != 0 && m->unreadable != m->warned) {

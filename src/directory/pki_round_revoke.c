@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <openssl/crypto.h>
 
 
 #define PKI_REVOKE_BATCH  32        /* sent at once; answers are kept */
@@ -313,15 +314,29 @@ pki_revoke_same(const pki_revoke_part_t *one, const pki_revoke_part_t *two)
 }
 
 
-/* the next octet that counts: no space, quote or backslash, lower case */
+/*
+ * The next octet that counts: no space, quote or backslash, in lower case;
+ * a backslash with two digits is an octet (RFC 4514, 2.4).
+ */
 
 static char
 pki_revoke_next(const pki_revoke_part_t *part, size_t *at)
 {
+    int   high, low;
     char  ch;
 
     while (*at < part->len) {
         ch = part->text[(*at)++];
+
+        if (ch == '\\' && part->len - *at >= 2) {
+            high = OPENSSL_hexchar2int((unsigned char) part->text[*at]);
+            low = OPENSSL_hexchar2int((unsigned char) part->text[*at + 1]);
+
+            if (high > 0 && low >= 0) {
+                *at += 2;
+                ch = (char) (high << 4 | low);
+            }
+        }
 
         if (ch != ' ' && ch != '"' && ch != '\\') {
             return ch >= 'A' && ch <= 'Z' ? (char) (ch | 0x20) : ch;

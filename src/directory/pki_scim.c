@@ -3,9 +3,9 @@
  * SCIM 2.0 (RFC 7643, 7644; cursors: RFC 9865): users, by listing them all.
  *
  * A user is known by a GUID, which is the resource's "id" or its
- * "externalId", as conf->external_id says; who has none is not ours.  Only
- * with "id" can a single user be looked up, so with "externalId" one that is
- * gone stays as it was last seen: deactivate before you delete.
+ * "externalId", as conf->external_id says; who has none is not ours.  A
+ * single user is looked up by "id": with "externalId" only one that a listing
+ * has told of, so that its "id" is known.
  *
  * Paging is by index, counted by the rows that came (a server may give
  * fewer than asked), or by cursor where the server hands out one.  Index
@@ -24,6 +24,7 @@
 #define PKI_SCIM_PAGES_MAX   100000     /* a cursor may lead in a circle */
 #define PKI_SCIM_ROWS_MAX    10000000
 #define PKI_SCIM_CURSOR      3072       /* octets, escaped */
+#define PKI_SCIM_KEY         (3 * PKI_STATE_KEY_MAX + 1)
 
 #define PKI_SCIM_ATTRIBUTES  "attributes=id,externalId,userName,active"
 
@@ -71,7 +72,8 @@ static pki_rc_t pki_scim_user(const pki_directory_conf_t *conf,
     const pki_value_t *values, time_t now, pki_item_t *item);
 static unsigned pki_scim_state(const pki_value_t *active);
 static pki_rc_t pki_scim_url(const pki_directory_conf_t *conf,
-    unsigned variant, const char *id, char *url, size_t size);
+    unsigned variant, const char *id, const char *key, char *url,
+    size_t size);
 static int pki_scim_absent(int status, const pki_value_t *values);
 static int pki_scim_is(const pki_value_t *value, const char *text);
 
@@ -419,15 +421,16 @@ pki_scim_state(const pki_value_t *active)
 
 static pki_rc_t
 pki_scim_url(const pki_directory_conf_t *conf, unsigned variant,
-    const char *id, char *url, size_t size)
+    const char *id, const char *key, char *url, size_t size)
 {
     int                n;
+    char               escaped[PKI_SCIM_KEY];
     unsigned char      guid[PKI_SERIAL_PAYLOAD];
     static const char  class[] = "user/";
 
     (void) variant;
 
-    if (!pki_scim_by_id(conf) || strncmp(id, class, sizeof(class) - 1) != 0) {
+    if (strncmp(id, class, sizeof(class) - 1) != 0) {
         return PKI_NOT_FOUND;
     }
 
@@ -437,7 +440,20 @@ pki_scim_url(const pki_directory_conf_t *conf, unsigned variant,
         return PKI_NOT_FOUND;
     }
 
-    n = snprintf(url, size, "/Users/%s?" PKI_SCIM_ATTRIBUTES, id);
+    if (key == NULL) {
+
+        if (!pki_scim_by_id(conf)) {
+            return PKI_NOT_FOUND;
+        }
+
+        key = id;
+    }
+
+    if (pki_item_escape(escaped, sizeof(escaped), key) != PKI_OK) {
+        return PKI_NOT_FOUND;
+    }
+
+    n = snprintf(url, size, "/Users/%s?" PKI_SCIM_ATTRIBUTES, escaped);
 
     return n > 0 && (size_t) n < size ? PKI_OK : PKI_NOT_FOUND;
 }

@@ -182,7 +182,7 @@ void pki_answer_changed(void *data, pki_store_result_t result,
 pki_rc_t pki_answer_wait(pki_source_t *source, pki_answer_t *answer);
 
 
-/* pki_round.c: one machine per resource */
+/* pki_machine.c: one machine per resource */
 
 pki_machine_t *pki_machine_create(pki_source_t *source,
     const pki_resource_t *resource);

@@ -6,7 +6,7 @@
  * a certificate end their path in its serial number, which is looked up
  * under every issuer in scope; they go on (ngx_http_pki_manage.c) with the
  * one that knows the certificate.  Calls about directories
- * (ngx_http_pki_object.c) take the rest of the path themselves.  All errors
+ * and their objects take the rest of the path themselves.  All errors
  * have one form.
  */
 
@@ -52,14 +52,14 @@ static ngx_http_pki_route_t  ngx_http_pki_routes[] = {
     { ngx_string("directories/"),
       NGX_HTTP_POST,
       NGX_HTTP_PKI_ROLE_MANAGE,
-      ngx_http_pki_object_ask,
+      ngx_http_pki_directories_ask,
       NULL,
       NULL },
 
     { ngx_string("directories"),
       NGX_HTTP_GET|NGX_HTTP_HEAD,
       NGX_HTTP_PKI_ROLE_READ,
-      ngx_http_pki_object_list,
+      ngx_http_pki_directories_list,
       NULL,
       NULL },
 

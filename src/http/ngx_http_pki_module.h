@@ -879,12 +879,36 @@ ngx_int_t ngx_http_pki_manage_release(ngx_http_request_t *r,
     ngx_http_pki_api_t *a);
 
 
-/* ngx_http_pki_object.c: directories and their objects */
+/* ngx_http_pki_directories.c: calls about directories */
 
-ngx_int_t ngx_http_pki_object_list(ngx_http_request_t *r,
+ngx_int_t ngx_http_pki_directories_list(ngx_http_request_t *r,
     ngx_http_pki_api_t *a);
-ngx_int_t ngx_http_pki_object_ask(ngx_http_request_t *r,
+ngx_int_t ngx_http_pki_directories_ask(ngx_http_request_t *r,
     ngx_http_pki_api_t *a);
+
+/*
+ * The directory that begins a->rest, if it may be seen here; rest is what
+ * follows its name.  NULL: none, to be told by _none().
+ */
+ngx_http_pki_directory_t *ngx_http_pki_directories_find(ngx_http_request_t *r,
+    ngx_http_pki_api_t *a, ngx_str_t *rest);
+ngx_int_t ngx_http_pki_directories_none(ngx_http_request_t *r);
+
+/* a pki_state_list_pt for a cell: wakes with an ngx_http_pki_items_t */
+
+typedef struct {
+    pki_store_result_t         result;
+    const pki_state_item_t    *items;
+    size_t                     n;
+} ngx_http_pki_items_t;
+
+void ngx_http_pki_items(void *data, pki_store_result_t result,
+    const pki_state_item_t *items, size_t n, unsigned long long next,
+    const char *error);
+
+
+/* ngx_http_pki_object.c: calls about the objects of a directory */
+
 ngx_int_t ngx_http_pki_object_get(ngx_http_request_t *r,
     ngx_http_pki_api_t *a);
 ngx_int_t ngx_http_pki_object_push(ngx_http_request_t *r,

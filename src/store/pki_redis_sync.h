@@ -38,8 +38,7 @@ typedef struct pki_redis_sync_s  pki_redis_sync_t;
 
 /*
  * Connects, AUTH, SELECT, PING.  NULL with *err set on failure; err never
- * holds the secret.  conf is not kept.  SIGPIPE is no
- * concern.
+ * holds the secret.  conf is not kept.  SIGPIPE is no concern.
  */
 pki_redis_sync_t *pki_redis_sync_create(const pki_redis_sync_conf_t *conf,
     pki_err_t *err);

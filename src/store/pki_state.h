@@ -164,7 +164,7 @@ void pki_state_commit(pki_redis_t *redis, const char *directory,
 /*
  * Notes that the guard holds a resource's round back (n more rounds said
  * so), or, with at 0, that it does not any more.  Also ends an operator's
- * release when at is 0.
+ * release when at is 0.  The first `at` stays; n is how many rounds said so.
  */
 void pki_state_guard(pki_redis_t *redis, const char *directory,
     const char *token, const char *resource, time_t at, long long rounds,
@@ -178,7 +178,10 @@ void pki_state_unseen(pki_redis_t *redis, const char *directory,
     const char *resource, long long round, unsigned long long cursor,
     pki_state_list_pt list, void *data);
 
-/* Takes keys out of a resource's index: their objects are gone for good. */
+/*
+ * Takes keys out of a resource's index: their objects are gone for good.  n
+ * is how many were there.
+ */
 void pki_state_drop(pki_redis_t *redis, const char *directory,
     const char *token, const char *resource, const char *const *keys,
     size_t n, pki_store_done_pt done, void *data);
@@ -251,7 +254,8 @@ void pki_state_push(pki_redis_t *redis, const char *directory,
 
 /*
  * What the poller says about itself, replaced as a whole, and read back by
- * anybody: names and values as written, and "holder".
+ * anybody: names and values as written, and "holder", while somebody holds
+ * the lease.
  */
 void pki_state_report(pki_redis_t *redis, const char *directory,
     const char *token, const pki_state_item_t *items, size_t n,

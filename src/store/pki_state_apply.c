@@ -65,22 +65,21 @@ pki_state_apply(pki_redis_t *redis, const pki_state_batch_t *batch,
 /* The time stands where the token would. */
 
 void
-pki_state_push(pki_redis_t *redis, const char *directory,
-    unsigned sticky, const pki_state_object_t *objects, size_t n,
+pki_state_push(pki_redis_t *redis, const char *directory, unsigned sticky,
+    const pki_state_object_t *objects, size_t n,
     pki_state_applied_pt applied, void *data)
 {
     pki_state_call_t   call;
     pki_state_batch_t  batch;
 
     memset(&batch, 0, sizeof(pki_state_batch_t));
+    batch.resource = PKI_STATE_PUSHED;
     batch.sticky = sticky;
 
     memset(&call, 0, sizeof(pki_state_call_t));
     call.redis = redis;
     call.directory = directory;
     call.resource = PKI_STATE_PUSHED;
-    batch.resource = PKI_STATE_PUSHED;
-    batch.sticky = sticky;
     call.refused = pki_state_apply_check(&batch);
 
     if (call.refused == NULL) {

@@ -14,7 +14,8 @@
  *                                            why at
  *   pki:{<directory>}:object:<id>    string  1 state since alias
  *   pki:{<directory>}:index:<res>    hash    key -> 1 round id
- *   pki:{<directory>}:pending:<res>  hash    id -> 1 state since alias
+ *   pki:{<directory>}:pending:<res>  hash    id -> 1 state since mask
+ *                                            alias, as told
  *   pki:{<directory>}:sync           hash    <res>.at, .link, .round,
  *                                            .full, .guard, .rounds;
  *                                            asked, release

@@ -79,6 +79,11 @@ test_resources(void)
 
     conf.dialect = &dialect;
 
+    is_int(pki_dialect_resources(&conf, PKI_OBJECT_DEVICE, names), 0,
+           "nobody polls it, and of devices it does not know");
+    ok(names[0] == NULL, "none");
+
+    conf.classes = 1u << PKI_OBJECT_DEVICE;
     is_int(pki_dialect_resources(&conf, PKI_OBJECT_DEVICE, names), 1,
            "nobody polls it");
     is_str(names[0], "push", "so it is pushed");

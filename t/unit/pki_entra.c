@@ -302,6 +302,12 @@ test_user_items(void)
                     "\"userPrincipalName\":\"%0*d\"}", PKI_STATE_NAME_MAX + 1,
                     0);
     is_str(test_one_item(USERS, text), USER, "a name that is too long");
+
+    (void) snprintf(text, sizeof(text), "{" ID ",\"accountEnabled\":true,"
+                    "\"userPrincipalName\":\"%0*d\"}", PKI_STATE_NAME_MAX,
+                    0);
+    ok(strstr(test_one_item(USERS, text), " name 000") != NULL,
+       "the longest that is not");
 }
 
 
@@ -310,6 +316,8 @@ test_user_items(void)
 static void
 test_lookups(void)
 {
+    size_t  len;
+
     test_reset();
 
     is_str(test_lookup(DEVICES, 0, "device/" DEV), "/v1.0/devices(deviceId='"
@@ -333,9 +341,9 @@ test_lookups(void)
     is_str(test_lookup(USERS, 0, "user/a@b.c"), "none", "not a GUID");
     is_str(test_lookup(DEVICES, 0, "device/" DEV "')/x"), "none",
            "not a GUID with a tail");
-    is_int(DEVICES->lookup(&test_conf, 0, "device/" DEV, test_url, 60),
+    is_int(DEVICES->lookup(&test_conf, 0, "device/" DEV, NULL, test_url, 60),
            PKI_INVALID, "no room for a device's URL");
-    is_int(USERS->lookup(&test_conf, 0, "user/" OBJ, test_url, 60),
+    is_int(USERS->lookup(&test_conf, 0, "user/" OBJ, NULL, test_url, 60),
            PKI_INVALID, "no room for a user's URL");
 
     test_reset();

@@ -439,6 +439,8 @@ test_beta(void)
 static void
 test_lookups(void)
 {
+    size_t  len;
+
     test_reset();
 
     is_str(test_lookup(DEVICES, 0, "device/" DEV),
@@ -448,7 +450,7 @@ test_lookups(void)
            "without its state");
     is_str(test_lookup(DEVICES, 0, "user/" DEV), "none", "not a user");
     is_str(test_lookup(DEVICES, 0, "device/" DEV "?"), "none", "not a GUID");
-    is_int(DEVICES->lookup(&test_conf, 0, "device/" DEV, test_url, 60),
+    is_int(DEVICES->lookup(&test_conf, 0, "device/" DEV, NULL, test_url, 60),
            PKI_INVALID, "no room");
 
     is_str(test_one_object(DEVICES, "{\"@odata.context\":\"c\"," ID

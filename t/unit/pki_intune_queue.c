@@ -103,6 +103,7 @@ static const test_case_t  test_items_means[] = {
     { REQUEST("\"a\"", "\"54ab\"", "null"), "54AB for a" },
     { REQUEST("\"a\"", "\"54:AB\"", "\"CN=CA, O=X\""),
       "54AB of CN=CA, O=X for a" },
+    { REQUEST("\"a\"", "\"1\"", "\"\""), "01 for a" },
     { REQUEST("\"\\u00e4 {\\\"\"", "\"1\"", "7"), "01 for \xc3\xa4 {\"" },
 
     /* they must be answered all the same */
@@ -138,6 +139,8 @@ static const test_case_t  test_items_means[] = {
     { ENDPOINT("\"PkiConnectorFEService\"", "\"https://h/?a\""),
       "unreadable" },
     { ENDPOINT("\"PkiConnectorFEService\"", "\"https://h/#a\""),
+      "unreadable" },
+    { ENDPOINT("\"PkiConnectorFEService\"", "\"https://h/\x7f\""),
       "unreadable" },
     { ENDPOINT("\"PkiConnectorFEService\"", "\"https://h/ a\""),
       "unreadable" },

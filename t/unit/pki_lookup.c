@@ -48,6 +48,11 @@ test_wanted(void)
     (void) test_tick(1000);
     is_int(test_nasked, 2, "nor is it when it is due");
     is_int(test_due(DEVICE_3), -1, "which then it is no more");
+
+    is_int(pki_lookup_add(test_it, DEVICE_3, "k3"), PKI_OK, "with its key");
+    (void) test_tick(0);
+    is_int(test_nasked, 3, "it is");
+    is_str(test_asked[2].url, "https://directory.test/v7/k3", "by that");
 }
 
 
@@ -277,6 +282,21 @@ test_pauses(void)
     }
 
     is_int(test_logs, 1, "said once: %s", test_line);
+
+    /* nor one that is damaged, where a server tells so */
+
+    test_begin();
+    test_resource.bisect = 1;
+    (void) pki_lookup_add(test_it, DEVICE_2, "k2");
+    (void) test_tick(0);
+    test_reply(0, 500, GONE, NULL);
+    test_want(DEVICE_1);
+    is_int(test_nasked, 2, "a damaged one does not make the others wait");
+    test_reply(1, 500, "<html>", NULL);
+    test_want(DEVICE_2);
+    is_int(test_nasked, 2, "a server that is ill does");
+    is_int(test_state(DEVICE_2), -1, "neither is absent");
+    test_resource.bisect = 0;
 
     test_begin();
     test_want(DEVICE_1);

@@ -211,6 +211,48 @@ test_stops(void)
 }
 
 
+/* Neither a directory nor a Redis that is silent holds up another one. */
+
+static void
+test_isolated(void)
+{
+    int                    fd, port;
+    char                   url[64];
+    pki_poller_t          *poller;
+    pki_poller_stats_t     stats[3];
+    pki_directory_conf_t   conf[3];
+
+    test_redis("FLUSHALL");
+    fd = test_listen(&port);
+    (void) snprintf(url, sizeof(url), "http://127.0.0.1:%d", port);
+
+    test_conf(&conf[0], "silent");
+    conf[0].url = url;
+    test_conf(&conf[1], "homeless");
+    conf[1].redis.path = NULL;
+    conf[1].redis.host = "127.0.0.1";
+    conf[1].redis.port = port;
+    conf[1].redis.timeout = 100;
+    test_conf(&conf[2], "dir");
+
+    poller = test_start(conf, 3, "a", 0);
+    ok(test_until(test_object, DEVICE_1) >= 0, "the third makes a round");
+    test_redis("SADD pki:{dir}:wanted %s", DEVICE_2);
+    pki_poller_hint(poller, "dir", 3);
+    ok(test_until(test_object, DEVICE_2) >= 0, "and a lookup");
+
+    is_int(pki_poller_stats(poller, stats, 3), 3, "three directories");
+    ok(stats[0].holder && !stats[1].holder && stats[2].holder,
+       "one of them cannot have its lease");
+    is_int(stats[0].rounds, 0, "one has no round");
+    ok(test_mail(poller, "directory \"homeless\": Redis: ") <= 1,
+       "and a line at most");
+
+    test_end(poller, "three directories");
+    (void) close(fd);
+}
+
+
 static void
 test_mails(void)
 {
@@ -341,6 +383,7 @@ main(void)
     test_rounds();
     test_hints();
     test_stops();
+    test_isolated();
     test_mails();
     test_signalled();
 #ifndef __SANITIZE_THREAD__

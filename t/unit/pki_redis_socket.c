@@ -17,10 +17,12 @@
 static void test_stopped(void);
 static void test_stop_late(int fd);
 static void *test_stopper(void *data);
+static void test_last_word(void);
 static void test_tls(void);
 static void test_tls_files(SSL_CTX **ctx);
 static void test_tls_start(void);
 static void test_tls_commands(const pki_redis_sync_conf_t *conf);
+static void test_tls_memory(const pki_redis_sync_conf_t *conf);
 static void test_tls_refused(pki_redis_sync_conf_t *conf, SSL_CTX *ctx);
 static long long test_now(void);
 
@@ -39,6 +41,7 @@ static const pki_test_ext_t  test_server_exts[] = {
 int
 main(void)
 {
+    pki_test_alloc_hook();
     pki_test_redis_start("--maxmemory-policy", "noeviction");
 
     /* the transport must do without */
@@ -46,6 +49,7 @@ main(void)
     (void) signal(SIGPIPE, SIG_DFL);
 
     test_stopped();
+    test_last_word();
     pki_test_redis_kill(SIGTERM);
     test_tls();
 
@@ -160,6 +164,61 @@ test_stopper(void *data)
 }
 
 
+/* Who is stopped may still send a command, without waiting for its reply. */
+
+static void
+test_last_word(void)
+{
+    int                    i, fds[2];
+    pki_err_t              err;
+    test_got_t             got;
+    redisReply            *reply;
+    redisContext          *plain;
+    pki_redis_sync_t      *sync;
+    pki_redis_sync_conf_t  conf;
+
+    pki_test_need(pipe(fds) == 0, "pipe");
+    memset(&conf, 0, sizeof(conf));
+    conf.path = pki_test_socket;
+    conf.timeout = 20000;
+    conf.stop = fds[0];
+
+    sync = pki_redis_sync_create(&conf, &err);
+    pki_test_need(sync != NULL, "connection");
+    test_stop_late(fds[1]);
+    memset(&got, 0, sizeof(got));
+    test_send(sync, "INCR", "said", &got);
+    is_int(pki_redis_sync_wait(sync, &err), PKI_ERROR, "stopped");
+    is_int(got.calls, 1, "called once");
+    pki_redis_sync_destroy(sync);
+
+    ok(pki_redis_sync_create(&conf, &err) == NULL, "nor is there a way back");
+
+    plain = redisConnectUnix(pki_test_socket);
+    pki_test_need(plain != NULL && plain->err == 0, "connection");
+    reply = NULL;
+
+    for (i = 0; i < 500; i++) {
+        reply = redisCommand(plain, "GET said");
+
+        if (reply == NULL || reply->type == REDIS_REPLY_STRING) {
+            break;
+        }
+
+        freeReplyObject(reply);
+        reply = NULL;
+        (void) usleep(10 * 1000);
+    }
+
+    ok(reply != NULL && reply->type == REDIS_REPLY_STRING,
+       "the command has come");
+    freeReplyObject(reply);
+    redisFree(plain);
+    (void) close(fds[0]);
+    (void) close(fds[1]);
+}
+
+
 static void
 test_tls(void)
 {
@@ -180,6 +239,7 @@ test_tls(void)
     test_tls_commands(&conf);
     conf.tls_name = "redis.test";
     test_tls_commands(&conf);
+    test_tls_memory(&conf);
     test_tls_refused(&conf, ctx);
 
     SSL_CTX_free(ctx);
@@ -324,6 +384,39 @@ test_tls_commands(const pki_redis_sync_conf_t *conf)
     free(big);
     free(got);
     pki_redis_sync_destroy(sync);
+}
+
+
+/* OpenSSL allocates often: not each of its failures, but all along. */
+
+static void
+test_tls_memory(const pki_redis_sync_conf_t *conf)
+{
+    int                n, hit, failed, wrong;
+    pki_err_t          err;
+    pki_redis_sync_t  *sync;
+
+    hit = 1;
+    failed = 0;
+    wrong = 0;
+
+    for (n = 1; hit; n += n < 20 ? 1 : 17) {
+        err.text[0] = '\0';
+        pki_test_fail_at(n);
+        sync = pki_redis_sync_create(conf, &err);
+        hit = pki_test_fail_hit();
+        pki_test_fail_at(0);
+
+        if (sync == NULL) {
+            failed++;
+            wrong += err.text[0] == '\0';
+        }
+
+        pki_redis_sync_destroy(sync);
+    }
+
+    ok(failed > 10, "%d failures of memory", failed);
+    is_int(wrong, 0, "all in words");
 }
 
 

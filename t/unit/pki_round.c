@@ -97,6 +97,50 @@ test_cut(void)
 }
 
 
+/* A body that cannot be read is not read to its end. */
+
+static void
+test_garbage(void)
+{
+    int    i;
+    char  *text;
+
+    text = malloc(100000);
+    memset(text, '<', 100000);
+
+    test_setup(0);
+
+    for (i = 0; i < 7; i++) {
+        (void) test_answer_cut(LIST, 200, NULL, text, 100000, PKI_FETCH_DONE);
+        test_mono += 60000;
+    }
+
+    ok(strncmp(test_line(0), "\"devices\": unreadable reply: ", 29) == 0, "%s",
+       test_line(0));
+    is_int(test_mails, 1, "one line");
+
+    test_setup(0);
+
+    for (i = 0; i < 4; i++) {
+        test_type = i == 0 ? "text/html" : i == 1 ? "text/plain; x=json"
+                    : i == 2 ? "json" : "application/scim+JSON; charset=utf-8";
+        (void) test_answer(LIST, 200, A_B);
+        test_mono += 60000;
+        test_wall += 60;
+        is_int((long long) test_machine->stats.rounds, i < 2 ? 0 : i - 1,
+               "\"%s\"", test_type);
+    }
+
+    /* nor is the body of a failure, but its status counts */
+
+    test_setup(0);
+    (void) test_answer_cut(LIST, 404, NULL, text, 100000, PKI_FETCH_DONE);
+    is_str(test_line(0), "\"devices\": refused with 404, json 0,"
+           " request-id id-1", "no JSON");
+    free(text);
+}
+
+
 static void
 test_once_more(void)
 {
@@ -113,11 +157,16 @@ test_once_more(void)
         { "0", 500, 1000 },
         { "99999999", 300000, 300000 },
         { "garbage", 500, 1000 },
-        { "Mon, 21 Sep 2026 14:14:20 GMT", 60000, 60000 }
+        { "Mon, 21 Sep 2026 14:14:20 GMT", 60000, 60000 },
+        { "Mon, 21 Sep 2026 14:14:20 GMT", 20000, 20000 }
     };
 
-    for (i = 0; i < 7; i++) {
+    for (i = 0; i < 8; i++) {
         test_setup(0);
+
+        /* the last one by the clock of the directory */
+
+        test_date = i == 7 ? "Mon, 21 Sep 2026 14:14:00 GMT" : NULL;
         wait = test_answer_cut(LIST, 429, retry[i].text, "{}", 2,
                                PKI_FETCH_DONE);
 
@@ -279,6 +328,37 @@ test_login_failures(void)
     (void) test_answer(LIST, 200, A_B);
     is_int(test_mails, 2, "recovered");
     test_object("a", 0, test_wall);
+}
+
+
+static void
+test_no_token(void)
+{
+    test_setup(0);
+    test_source.login[0] = NULL;
+    ok(test_tick() >= 30000, "a long pause");
+    is_str(test_line(0), "\"devices\": there are no credentials for it",
+           "a line");
+
+    test_setup(0);
+    test_token = NULL;
+    test_static = 1;
+    (void) test_tick();
+    is_str(test_line(0), "\"devices\": a token out of a file", "a line");
+    ok(test_request.done == NULL, "nothing is asked for");
+    test_mono += 60000;
+    (void) test_tick();
+    is_int(test_mails, 1, "one line");
+
+    /* a token that is none from the first moment makes no loop */
+
+    test_setup(0);
+    test_token = NULL;
+    test_fresh = NULL;
+    (void) test_answer("https://login.example/token", 200, "");
+    ok(test_tick() > 500, "it waits");
+    is_int(test_logins, 1, "one request");
+    is_int(test_mails, 0, "no line");
 }
 
 
@@ -453,10 +533,12 @@ main(void)
 
     test_pages();
     test_cut();
+    test_garbage();
     test_once_more();
     test_bisect();
     test_tokens();
     test_login_failures();
+    test_no_token();
     test_failures();
     test_links();
     test_circle();

@@ -67,6 +67,7 @@ test_ask(const char *what)
 static void
 test_guard(void)
 {
+    pki_state_item_t    items[16];
     pki_poller_stats_t  stats;
 
     test_setup(0);
@@ -88,6 +89,11 @@ test_guard(void)
     test_string("1790000090", "HGET pki:{corp}:sync devices.at");
     test_string("1790000060", "HGET pki:{corp}:sync devices.full");
     test_string("1790000090", "HGET pki:{corp}:sync devices.guard");
+
+    is_int(pki_machine_report(test_machine, items, 16), 8, "items");
+    is_str(items[7].name, "devices.held", "it is told");
+    is_str(items[7].value, "11 of 100, 10 may", "how many");
+    is_str(items[0].value, "held back", "why");
 
     pki_machine_stats(test_machine, &stats);
     is_int(stats.guard, 1, "shown");
@@ -461,6 +467,8 @@ test_report(void)
     is_str(items[0].value, "failing", "failing");
     is_str(items[8].value, "refused with 403, json 0", "error");
     is_int(pki_machine_report(test_machine, items, 2), 2, "no more than fit");
+    ok(pki_machine_resource(test_machine) == &test_resources[0], "resource");
+    is_int(pki_machine_variant(test_machine), 0, "variant");
 
     memset(&got, 0, sizeof(got));
     pki_state_report(test_transport, "corp", test_source.token, items, 2,

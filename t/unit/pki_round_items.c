@@ -31,6 +31,7 @@ test_hostile(void)
         "{\"id\":\"a\\nb\"}",
         "{\"id\":\"x\",\"key\":\"a b\"}",
         "{\"id\":\"x\",\"key\":\"\"}",
+        "{\"id\":\"x\",\"alias\":\"a b\"}",
         "{\"serial\":\"\"}",
         "{\"serial\":\"xyz\"}",
         "{\"serial\":\"00\"}",
@@ -57,6 +58,17 @@ test_hostile(void)
         test_string("1790000000", "HGET pki:{corp}:sync devices.at");
     }
 
+    /* a name that cannot be is no name */
+
+    test_setup(0);
+    (void) test_answer(LIST, 200, "{\"value\":[{\"id\":\"a\",\"name\":"
+                       "\"x\\ny\",\"alias\":\"\"},{\"id\":\"b\",\"name\":"
+                       "\"B@x\",\"alias\":\"device/bb\"}]}");
+    test_object("a", 0, test_wall);
+    test_string("1 0 1790000000 device/bb", "GET pki:{corp}:object:device/b");
+    test_string("device/b", "HGET pki:{corp}:names b@x");
+    is_int(test_mails, 0, "no line");
+
     /* of a failure nothing is taken */
 
     test_setup(0);
@@ -68,6 +80,9 @@ test_hostile(void)
 static void
 test_serials(void)
 {
+    char                     text[32768];
+    size_t                   len;
+    unsigned                 i;
     pki_directory_issuer_t  *issuer;
 
     test_setup(0);
@@ -108,6 +123,25 @@ test_serials(void)
                        "{\"serial\":\"0a11\"}]}");
     is_int(test_results[0], PKI_STORE_SAME, "the same again");
     test_string("1790000000", "HGET pki:{corp}:sync devices.at");
+
+    /* many at once */
+
+    test_mono += 30000;
+    len = (size_t) snprintf(text, sizeof(text), "{\"value\":[");
+
+    for (i = 0; i < 300; i++) {
+        len += (size_t) snprintf(text + len, sizeof(text) - len,
+                                 "%s{\"serial\":\"%s%04X\"}", i ? "," : "",
+                                 "4011223344556677889900AABBCCDDEEFF11", i);
+    }
+
+    (void) snprintf(text + len, sizeof(text) - len, "]}");
+    (void) test_answer(LIST, 200, text);
+    test_string("1 5 1790000000 0 directory:corp", "HGET pki:{ca}:revoked "
+                "4011223344556677889900AABBCCDDEEFF11012B");
+    test_string("1 4 1790000000 0 directory:corp", "HGET pki:{root}:revoked "
+                "4011223344556677889900AABBCCDDEEFF110000");
+    is_int(test_mails, 0, "no line");
 }
 
 
@@ -118,22 +152,29 @@ test_names(void)
     char         text[1024];
 
     static const struct {
-        const char  *name;
+        const char  *subject, *name;
         int          same;
     } names[] = {
-        { "CN=Issuing CA,O=Contoso\\\\, Inc.,C=DE", 1 },
-        { "C=DE, O=\\\"Contoso, Inc.\\\", CN=issuing ca", 1 },
-        { "O=Contoso\\\\, Inc., C=DE", 0 },
-        { "CN=Issuing CA 2, C=DE", 0 },
-        { "ISSUING CA", 1 },
-        { "CN=Issuing CA", 1 },
-        { "CN=", 0 },
-        { "", 0 },
-        { ",,,", 0 },
-        { "CN=Other,O=Contoso\\\\, Inc.,C=DE", 0 },
-        { "OU=Issuing CA", 0 },
-        { ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,CN=Issuing CA", 0 },
-        { "CN=Issuing CA\\\\", 1 }
+        { SUBJECT, "CN=Issuing CA,O=Contoso\\\\, Inc.,C=DE", 1 },
+        { SUBJECT, "C=DE, O=\\\"Contoso, Inc.\\\", CN=issuing ca", 1 },
+        { SUBJECT, "O=Contoso\\\\, Inc., C=DE", 0 },
+        { SUBJECT, "CN=Issuing CA 2, C=DE", 0 },
+        { SUBJECT, "ISSUING CA", 1 },
+        { SUBJECT, "CN = Issuing CA", 1 },
+        { SUBJECT, "CN=", 0 },
+        { SUBJECT, "", 0 },
+        { SUBJECT, ",,,", 0 },
+        { SUBJECT, "CN=Other,O=Contoso\\\\, Inc.,C=DE", 0 },
+        { SUBJECT, "OU=Issuing CA", 0 },
+        { SUBJECT, ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,CN=Issuing CA", 0 },
+        { SUBJECT, "CN=Issuing CA\\\\", 1 },
+        { "O=Contoso,C=DE", "c=de; o=CONTOSO", 1 },
+        { "O=Contoso,C=DE", "O=Contoso,O=Contoso", 0 },
+        { "O=Contoso,C=DE", "O=Contoso", 0 },
+        { "CN=Pr\\C3\\BCfer,C=DE", "CN=Pr\\u00fcfer", 1 },
+        { "CN=Pr\\C3\\BCfer,C=DE", "CN=Pr\\\\C3\\\\bcfer", 1 },
+        { "CN=Pr\\C3\\BCfer,C=DE", "CN=Pruefer", 0 },
+        { NULL, "CN=Issuing CA", 0 }
     };
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -141,7 +182,7 @@ test_names(void)
 
         test_conf.nissuers = 1;
         test_conf.issuers[0].name = "ca";
-        test_conf.issuers[0].subject = SUBJECT;
+        test_conf.issuers[0].subject = names[i].subject;
         test_conf.issuers[0].reason = PKI_REASON_SUPERSEDED;
         test_set("SET pki:{ca}:cert:0A11 %s", "1 1 2000000000 API Jo");
 

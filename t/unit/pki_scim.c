@@ -355,23 +355,36 @@ test_external(void)
 static void
 test_lookup(void)
 {
-    char  url[128];
+    char  url[128], key[PKI_STATE_KEY_MAX + 2];
 
     test_reset();
+    memset(key, '/', sizeof(key) - 1);
+    key[sizeof(key) - 1] = '\0';
 
-    is_int(USERS->lookup(&test_conf, 0, "user/" GUID, url, sizeof(url)),
+    is_int(USERS->lookup(&test_conf, 0, "user/" GUID, NULL, url, sizeof(url)),
            PKI_OK, "a user");
     is_str(url, "/Users/" GUID "?" ATTRIBUTES, "URL");
-    is_int(USERS->lookup(&test_conf, 0, "user/" GUID, url, 60),
+    is_int(USERS->lookup(&test_conf, 0, "user/" GUID, NULL, url, 60),
            PKI_NOT_FOUND, "no room");
-    is_int(USERS->lookup(&test_conf, 0, "user/7", url, sizeof(url)),
+    is_int(USERS->lookup(&test_conf, 0, "user/7", NULL, url, sizeof(url)),
            PKI_NOT_FOUND, "no GUID");
-    is_int(USERS->lookup(&test_conf, 0, "device/" GUID, url, sizeof(url)),
+    is_int(USERS->lookup(&test_conf, 0, "device/" GUID, NULL, url,
+                         sizeof(url)),
            PKI_NOT_FOUND, "no user");
     test_conf.external_id = "EXTERNALID";
-    is_int(USERS->lookup(&test_conf, 0, "user/" GUID, url, sizeof(url)),
+    is_int(USERS->lookup(&test_conf, 0, "user/" GUID, NULL, url, sizeof(url)),
            PKI_NOT_FOUND, "by externalId there is no lookup");
+    is_int(USERS->lookup(&test_conf, 0, "user/" GUID, "a/b ?", url,
+                         sizeof(url)),
+           PKI_OK, "but where the key is known");
+    is_str(url, "/Users/a%2Fb%20%3F?" ATTRIBUTES, "URL");
+    is_int(USERS->lookup(&test_conf, 0, "user/" GUID, key, url, sizeof(url)),
+           PKI_NOT_FOUND, "no key of ours");
     test_conf.external_id = NULL;
+    is_int(USERS->lookup(&test_conf, 0, "user/" GUID, "ABC", url,
+                         sizeof(url)),
+           PKI_OK, "also by id");
+    is_str(url, "/Users/ABC?" ATTRIBUTES, "as the server writes it");
 
     test_one(USERS, 200, "{\"id\":\"" GUID "\",\"userName\":\"ann\","
              "\"schemas\":[],\"active\":false}");

@@ -478,7 +478,7 @@ test_lookup(const pki_resource_t *resource, unsigned variant, const char *id)
 {
     pki_rc_t  rc;
 
-    rc = resource->lookup(&test_conf, variant, id, test_url,
+    rc = resource->lookup(&test_conf, variant, id, NULL, test_url,
                           sizeof(test_url));
 
     return rc == PKI_OK ? test_url : rc == PKI_NOT_FOUND ? "none" : "error";

@@ -41,7 +41,8 @@ struct pki_machine_s {
 
 
 static pki_rc_t test_lookup(const pki_directory_conf_t *conf,
-    unsigned variant, const char *id, char *url, size_t size);
+    unsigned variant, const char *id, const char *key, char *url,
+    size_t size);
 static pki_rc_t test_item(const pki_directory_conf_t *conf,
     const pki_value_t *values, time_t now, pki_item_t *item);
 static int test_absent(int status, const pki_value_t *values);
@@ -49,7 +50,7 @@ static int test_absent(int status, const pki_value_t *values);
 
 static const char *const  test_paths[] = { "id", "enabled", "error", NULL };
 
-static const pki_resource_t  test_resource = {
+static pki_resource_t  test_resource = {
     .name = "devices",
     .classes = 1 << PKI_OBJECT_DEVICE,
     .mask = PKI_OBJECT_DELETED|PKI_OBJECT_REMOVED|PKI_OBJECT_DISABLED
@@ -245,15 +246,16 @@ pki_login_worked(pki_login_t *login)
 
 static pki_rc_t
 test_lookup(const pki_directory_conf_t *conf, unsigned variant,
-    const char *id, char *url, size_t size)
+    const char *id, const char *key, char *url, size_t size)
 {
     (void) conf;
 
-    if (strcmp(id, DEVICE_3) == 0) {
+    if (strcmp(id, DEVICE_3) == 0 && key == NULL) {
         return PKI_NOT_FOUND;
     }
 
-    (void) snprintf(url, size, "/v%u/%s", variant, id);
+    (void) snprintf(url, size, "/v%u/%s", variant,
+                    strcmp(id, DEVICE_3) == 0 ? key : id);
 
     return PKI_OK;
 }
@@ -381,6 +383,7 @@ test_begin(void)
     memset(&test_conf, 0, sizeof(test_conf));
     test_conf.name = "dir";
     test_conf.url = "https://directory.test";
+    test_conf.interval = 60000;
     test_conf.confirm = 120;
     test_conf.lookups = 100;
 

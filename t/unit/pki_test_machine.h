@@ -42,6 +42,9 @@ static const char       *test_token;        /* NULL: none */
 static const char       *test_fresh;        /* what the next login gives */
 static pki_login_result_t  test_login_result;
 static int               test_logins;
+static int               test_static;       /* none can be asked for */
+static const char       *test_type;         /* Content-Type, or NULL */
+static const char       *test_date;         /* of the next reply; or NULL */
 static int               test_rejected;
 static int               test_again;        /* of pki_login_rejected() */
 static int               test_worked;
@@ -231,7 +234,11 @@ pki_login_request(pki_login_t *login, time_t now, pki_request_t *request,
 {
     (void) login;
     (void) now;
-    (void) err;
+
+    if (test_static) {
+        pki_err_set(err, "a token out of a file");
+        return PKI_NOT_FOUND;
+    }
 
     request->method = "POST";
     request->url = "https://login.example/token";
@@ -298,7 +305,7 @@ pki_login_worked(pki_login_t *login)
 /* the toy dialect: 'd' in "s" is deleted, 'o' disabled, 'r' risky */
 
 static const char  *const test_paths[] = {
-    "id", "key", "s", "serial", "issuer", "context", NULL
+    "id", "key", "s", "serial", "issuer", "context", "name", "alias", NULL
 };
 
 static const char  *const test_top[] = {
@@ -328,6 +335,8 @@ test_item(const pki_directory_conf_t *conf, const pki_value_t *values,
     item->serial = test_text(&values[3]);
     item->issuer = test_text(&values[4]);
     item->context = test_text(&values[5]);
+    item->object.name = test_text(&values[6]);
+    item->object.alias = test_text(&values[7]);
 
     if (values[0].type == PKI_VALUE_INTEGER) {
         return PKI_INVALID;
@@ -437,6 +446,9 @@ test_setup(unsigned delta)
     test_mails = test_lost = test_dirty = test_forgotten = 0;
     test_fetches = test_server_errors = 0;
     test_abandons = 0;
+    test_static = 0;
+    test_date = NULL;
+    test_type = NULL;
     test_lookups = 0;
     test_room = 50;
 
@@ -551,6 +563,10 @@ test_answer_cut(const char *url, int status, const char *retry,
     result.location = "";
     (void) snprintf(result.retry_after, sizeof(result.retry_after), "%s",
                     retry ? retry : "");
+    (void) snprintf(result.date, sizeof(result.date), "%s",
+                    test_date ? test_date : "");
+    (void) snprintf(result.content_type, sizeof(result.content_type), "%s",
+                    test_type ? test_type : "");
     strcpy(result.request_id, status ? "id-1" : "");
 
     for (i = 0; i < len; i += n) {

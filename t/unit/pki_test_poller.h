@@ -32,7 +32,8 @@ static pki_next_t test_next(pki_round_t *round);
 static pki_rc_t test_item(const pki_directory_conf_t *conf,
     const pki_value_t *values, time_t now, pki_item_t *item);
 static pki_rc_t test_lookup(const pki_directory_conf_t *conf,
-    unsigned variant, const char *id, char *url, size_t size);
+    unsigned variant, const char *id, const char *key, char *url,
+    size_t size);
 static int test_absent(int status, const pki_value_t *values);
 
 
@@ -118,9 +119,10 @@ test_item(const pki_directory_conf_t *conf, const pki_value_t *values,
 
 static pki_rc_t
 test_lookup(const pki_directory_conf_t *conf, unsigned variant,
-    const char *id, char *url, size_t size)
+    const char *id, const char *key, char *url, size_t size)
 {
     (void) conf;
+    (void) key;
     (void) variant;
 
     (void) snprintf(url, size, "/%s", id);

@@ -19,6 +19,7 @@ use PKI::OCSP;
 #   workers, main, events, http, server, store, issuer: text that is added
 #       there; events in place of "worker_connections 512;"
 #   zone => '1m', news => '2s': the directives' values
+#   port => number, to listen on; a free one if none
 #   issuers => { name => text }: in place of the one issuer "demo" of ca.pem
 #   directories => { name => [dialect, text] }: each issuer refers to all
 #   locations => text: in place of /ocsp, /api/, /status ...
@@ -32,7 +33,7 @@ sub new {
     my $n = bless {
         t    => $t,
         dir  => "$t->{dir}/$o{name}",
-        port => PKI::Test::free_port(),
+        port => $o{port} || PKI::Test::free_port(),
         daemon => $o{daemon},
     }, $class;
 

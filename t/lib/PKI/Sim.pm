@@ -79,10 +79,12 @@ sub start {
     close $in;
     $running{"$self"} = $self;
     $self->_ready("$path.port", "$path.log");
-    $self->option(%{ $self->{options} })
-        if $self->{options} && !$self->{ports};
+
+    my $again = $self->{ports};
+
     $self->{listened} = \@listen;
     $self->{ports} = $self->{open};
+    $self->option(%{ $self->{options} }) if $self->{options} && !$again;
 
     return $self;
 }

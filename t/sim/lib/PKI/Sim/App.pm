@@ -459,7 +459,7 @@ sub _control_log {
 
     my $re = arg($req, 'path') // '';
 
-    return [grep { $_->{target} =~ /$re/ } @{ $server->{log} }];
+    return [grep { $_->{target} =~ /(?:$re)/ } @{ $server->{log} }];
 }
 
 sub _control_stats {

@@ -47,10 +47,12 @@ sub defaults {
     );
 }
 
+# soft: out of a backup
+
 sub kinds {
     my ($self) = @_;
 
-    my %numbered = (bulk_id => \&bulk_id,
+    my %numbered = (bulk_id => \&bulk_id, soft => sub { 1 },
                     find_bulk => \&bulk_number);
 
     return (

@@ -163,8 +163,10 @@ sub mobile_flat {
 
     return { id => "$f->{id}", name => $f->{name}, managed => $f->{managed},
              udid => $f->{udid}, serialNumber => "SM$f->{id}",
-             lastInventoryUpdateTimestamp => $when,
-             lastContactTimestamp => $when, lastEnrollmentTimestamp => $when,
+             lastInventoryUpdateTimestamp =>
+                 $f->{general}{lastInventoryUpdateDate} // $when,
+             lastContactTimestamp => $f->{general}{lastContactDate} // $when,
+             lastEnrollmentTimestamp => $when,
              mdmProfileExpirationTimestamp => '2028-01-01T00:00:00Z',
              deviceOwnershipLevel => $f->{deviceOwnershipType},
              location => { username => $f->{username}, realName => '',

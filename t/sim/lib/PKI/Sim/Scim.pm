@@ -37,6 +37,7 @@ sub kinds {
     my ($self) = @_;
 
     return (user => {
+        soft => sub { 1 },
         fresh => sub {
             my ($f, $n) = @_;
             %$f = (id => guid(), userName => "person$n\@example.com",
