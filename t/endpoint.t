@@ -169,9 +169,10 @@ is($discovery->{target}, "/v1.0/servicePrincipals/appId=$app/endpoints",
    'discovery');
 isnt($discovery->{headers}{authorization}, $download->{headers}{authorization},
      'a token of its own');
-is(scalar grep({ index($_, 'scope=https%3A%2F%2Fapi.manage.microsoft.com%2F%2F'
-                           . '.default') >= 0 } @scopes), 1,
-   'asked for once, with two slashes');
+my @intune = grep { m{scope=https%3A%2F%2Fapi\.manage\.microsoft\.com%2F%2F
+                       \.default}x } @scopes;
+
+is(scalar @intune, 1, 'asked for once, with two slashes');
 
 # what cannot be done is answered too
 
@@ -241,14 +242,14 @@ works('and goes on');
 
 # a reply without the list is an error, not an empty list
 
-for (['' => 'nothing'], ['{}' => 'no value'], ['{"value":{}}' => 'no list'],
-     ['{"code":"Unknown"}' => 'a code'])
+for (['', qr/the reply is not JSON/], ['{"value":{}}', qr/is no array/],
+     ['{"code":"Success"}', qr/is not what was asked for/])
 {
     $g->fault({ path => 'downloadRevocationRequests', times => 20,
                 do => { body => $_->[0] } });
-    error_is('revocations', qr/./, "download: $_->[1]");
+    error_is('revocations', $_->[1], "a download of '$_->[0]'");
     $g->faults_clear;
-    works("after $_->[1]");
+    works('and then a good one');
 }
 
 # where the service is
@@ -270,7 +271,7 @@ works('twice, in other case: the last counts');
 
 $g->option(endpoints => [{ providerName => 'PkiConnectorFEService',
                            uri => $dead }]);
-error_is('revocations', qr/./, 'the address refuses');
+error_is('revocations', qr/Failed to connect/, 'the address refuses');
 ok($d->round('intune', 'devices'), 'others go on');
 $g->option(endpoints => [{ providerName => 'PkiConnectorFEService',
                            uri => "$uri/" }]);
@@ -281,18 +282,22 @@ my $moved = static('moved');
 succeeded(request(serial_of($moved)), 'at the new address');
 $d->becomes($moved, 'revoked', 'at the new address');
 
-for ('ftp://127.0.0.1/', 'http://127.0.0.1/a b', 'http://example.com/') {
+for (['ftp://127.0.0.1/', qr/no usable service/],
+     ['http://127.0.0.1/a b', qr/no usable service/],
+     ['http://192.0.2.1', qr/is not of https/])
+{
     $g->option(endpoints => [{ providerName => 'PkiConnectorFEService',
-                               uri => $_ }]);
-    error_is('revocations', qr/./, "no address to send a token to: $_");
+                               uri => $_->[0] }]);
+    error_is('revocations', $_->[1], "no address for a token: $_->[0]");
+    $g->option(endpoints => [{ providerName => 'PkiConnectorFEService',
+                               uri => $uri }]);
+    works('a good one');
 }
 
 # no Intune in the tenant: no token for it
 
-$g->option(endpoints => [{ providerName => 'PkiConnectorFEService',
-                           uri => $uri }],
-           absent_resources => ['intune']);
-$n->reload;
+$g->option(absent_resources => ['intune']);
+ok($n->reload, 'reload');
 error_is('revocations', qr/500011/, 'the log tells the error of the login');
 ok($d->round('intune', 'devices'), 'others go on');
 

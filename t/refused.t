@@ -33,32 +33,37 @@ sub nobody {
     ok(!IO::Select->new($other)->can_read(0), "$_[0]: nobody connects");
 }
 
-# one fault, and how the log tells of it; then the next round is good
+# a fault, or several, one after the other; each ends its round
 
 sub refused {
-    my ($what, $path, $do, $line) = @_;
+    my ($what, $path, @do) = @_;
 
-    my $said = () = $n->log =~ /$line/g;
-
-    $g->fault({ path => $path, do => $do });
+    $g->log_clear;
+    $g->fault(map { { path => $path, do => $_ } } @do);
     ok(wait_until(10, sub { !@{ $g->faults } }), "$what: told");
-    ok(wait_until(5, sub { $said < (() = $n->log =~ /$line/g) }),
-       "$what: refused, with a line");
+    sleep 0.3;
+
+    my @log = map { $_->{fault} ? 'fault' : $_->{target} }
+              $g->log('^/v1\.0/devices');
+    my @bad = grep { $log[$_] eq 'fault' && $log[$_ + 1] !~ /$mark/ }
+              0 .. $#log - 1;
+
+    is(scalar @bad, 0, "$what: the round is over")
+        or diag(map { "$log[$_ + 1]\n" } @bad);
     nobody($what);
-    $d->round('entra', 'devices');
 }
 
 $d->becomes($_, 'good', 'enrolled') for @cert;
 
 # C17: redirects, of listings, of lookups and of the token
 
-for (301, 302, 303, 307, 308) {
-    refused("C17: $_", $list, { status => $_, redirect =>
-            "http://127.0.0.1:$port/v1.0/devices" }, qr/status $_/);
-}
-
-refused('C17: to the same host', $list, { redirect => $g->url('/v1.0/users') },
-        qr/status 302/);
+refused('C17: redirects', $list,
+        (map { { status => $_, redirect =>
+                 "http://127.0.0.1:$port/v1.0/devices" } }
+             301, 302, 303, 307, 308),
+        { redirect => $g->url('/v1.0/users') });
+like($n->log, qr/\[error\].*status $_/, "C17: $_ is told")
+    for 301, 302, 303, 307, 308;
 is(scalar $g->log('^/v1.0/users'), 0, 'C17: not followed either');
 
 $g->fault({ path => '^/v1\.0/devices\(', times => 0, do => {
@@ -90,19 +95,24 @@ my @links = (
     "http://localhost:$own/v1.0/devices",
     "http://127.0.0.1:$own\@127.0.0.1:$port/v1.0/devices",
     "http://127.0.0.1:$port\\\@127.0.0.1:$own/v1.0/devices",
-    "http://127.0.0.1:$own#\@127.0.0.1:$port/v1.0/devices",
     "http://127.0.0.1:${own}0/v1.0/devices", "http://127.0.0.1/v1.0/devices",
     "//127.0.0.1:$port/v1.0/devices", '/v1.0/devices', 'file:///etc/passwd',
     "gopher://127.0.0.1:$port/_GET", 'http://', '', 17, {},
     "http://127.0.0.1:$own/v1.0/devices\r\nHost: x",
 );
 
-for (@links) {
-    my $name = ref || $_ eq '' ? 'nothing' : $_ =~ s/[\r\n].*/.../sr;
+refused('C18: links', $list, map { { nextLink => $_ } } @links);
+like($n->log, qr/\[error\].*$_/, "C18: $_")
+    for 'a link leads to another host, or is not of https',
+        'a link of the reply is no URL', 'the next link of devices is no link';
 
-    refused("C18: $name", $list, { nextLink => $_ }, qr/\[error\].*link/);
-}
+# a fragment is not sent
 
+$g->fault({ path => $list, do => { nextLink =>
+            "http://127.0.0.1:$own#\@127.0.0.1:$port/v1.0/devices" } });
+ok(wait_until(5, sub { $n->log =~ /devices refused with status 404/ }),
+   'C18: a fragment') or diag($n->log);
+nobody('C18: a fragment');
 is(scalar(grep { $_->{method} ne 'GET' && $_->{target} !~ /oauth2/ }
           $g->log), 0, 'C18: nothing else was asked');
 is($d->status($_), 'good', 'C18: nothing has changed') for @cert;
@@ -139,15 +149,18 @@ my $ca = $t->ca('web');
 my $stranger = $t->ca('stranger');
 my $ip = 'subjectAltName=IP:127.0.0.1';
 my %peer = (
-    right    => [$ca, $ip],
-    name     => [$ca, 'subjectAltName=DNS:graph.example', qr/"name": .*TLS/],
-    expired  => [$ca, $ip, qr/"expired": .*TLS/, days => -1],
-    unknown  => [$stranger, $ip, qr/"unknown": .*TLS/],
-    old      => [$ca, $ip, qr/"old": .*TLS/, version => 'TLSv1'],
+    right   => [$ca, $ip],
+    name    => [$ca, 'subjectAltName=DNS:graph.example', qr/name matches|does not match/],
+    expired => [$ca, $ip, qr/certificate has expired/, days => -1],
+    unknown => [$stranger, $ip, qr/unable to get local issuer/],
+    old     => [$ca, $ip, qr/unsupported protocol/, version => 'TLSv1'],
 );
+my $login = 'client 11111111-2222-4333-8444-555555555555; '
+            . 'scope https://graph.microsoft.com/.default; token_url ';
+my $token = '/0a1b2c3d-1111-4222-8333-444455556666/oauth2/v2.0/token';
 my (%sim, %directories);
 
-for (sort keys %peer) {
+for (reverse sort keys %peer) {
     my ($issuer, $ext, undef, %o) = @{ $peer{$_} };
     my $cert = $t->cert($issuer, "peer-$_", ext => "$ext\n", key => 'rsa-peer',
                         days => $o{days});
@@ -157,36 +170,44 @@ for (sort keys %peer) {
                                         'http://127.0.0.1:0'],
                              tls => [$cert, "$t->{dir}/rsa-peer.key"],
                              tls_version => $o{version});
+}
+
+# of some the token endpoint is the right one, so that there is a token
+
+for (sort keys %peer) {
+    my $from = /name|old/ ? $_ : 'right';
+
     $directories{$_} = ['entra', $e->block('entra', url => $sim{$_}->url,
+                        login => $login . $sim{$from}->url($token) . ';',
                         text => "resources devices; ca_file $ca;")];
 }
 
-my $m = $t->nginx(workers => 2, issuer => 'unknown serial;',
-                  directories => \%directories);
+$directories{system} = ['entra', $e->block('entra',
+    url => $sim{right}->url, text => 'resources devices;')];
+
+# an issuer refers to four at most
+
+my $right = delete $directories{right};
+my $system = delete $directories{system};
+my $m = $t->nginx(workers => 2, directories => \%directories);
+my $s = $t->nginx(directories => { right => $right, system => $system });
 
 for (grep { $peer{$_}[2] } sort keys %peer) {
-    ok(wait_until(5, sub { $m->log =~ $peer{$_}[2] }), "C20: $_: refused")
+    my $line = qr/\[error\].*"$_": "devices": .*(?:$peer{$_}[2])/;
+
+    ok(wait_until(5, sub { $m->log =~ $line }), "C20: $_: refused")
         or diag($m->log);
     is(scalar $sim{$_}->log, 0, "C20: $_: and not asked");
 }
 
+ok(wait_until(5, sub { $s->log =~ /"system": .*unable to get local/ }),
+   'C20: the system does not know this authority') or diag($s->log);
 ok(wait_until(5, sub { $sim{right}->log($mark) }), 'C20: the right one');
-
-my ($asked) = $sim{right}->log('oauth2');
-
-is($asked->{scheme}, 'https', 'C20: by TLS');
-ok(!(grep { $_->{rounds} } map { $_->{resources}[0] } grep {
-    $_->{name} ne 'right' } values %{ $e->directories(nginx => $m) }),
-   'C20: no round of the others');
-$m->stop;
-
-# the system's authorities do not know ours
-
-my $s = $t->nginx(directories => { system => ['entra', $e->block('entra',
-    url => $sim{right}->url, text => 'resources devices;')] });
-
-ok(wait_until(5, sub { $s->log =~ /"system": .*TLS/ }), 'C20: no ca_file')
-    or diag($s->log);
+is(($sim{right}->log('oauth2'))[0]{scheme}, 'https', 'C20: by TLS');
+is(scalar(grep { $_->{target} !~ /oauth2/ } $sim{$_}->log), 0, "C20: $_")
+    for qw(expired unknown);
+ok(!(grep { $_->{rounds} } map { $_->{resources}[0] }
+     values %{ $e->directories(nginx => $m) }), 'C20: no round of the others');
 unlike($_->log, qr/S3cr/, 'no secret in a log') for $n, $m, $s, $e->{nginx};
 
 $t->done;

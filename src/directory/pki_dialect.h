@@ -133,6 +133,8 @@ struct pki_round_s {
     const pki_directory_conf_t  *conf;
     const pki_resource_t        *resource;
     time_t                       now;       /* of the last reply */
+    time_t                       asked;     /* somebody asked for a round
+                                               then; 0: nobody yet */
 
     unsigned                     full:1;    /* a complete listing is wanted */
     unsigned                     partial:1; /* the dialect's: DONE becomes

@@ -3,9 +3,11 @@
  * The subscription that makes Graph tell at once when a user has changed.
  * (It has none for devices.)
  *
- * It is kept as "<tag>,<id>,<expires>,<renew>" where others have their
+ * It is kept as "<tag>,<id>,<expires>,<renewed>" where others have their
  * delta link.  The tag is of the hook's address and secret, which cannot be
- * changed in a subscription: for others a new one is made.
+ * changed in a subscription: for others a new one is made.  A round that is
+ * asked for, as the hook does when Graph tells of the subscription's life,
+ * renews it, which authorizes it again and shows whether it is still there.
  */
 
 #include "pki_entra.h"
@@ -36,10 +38,12 @@ typedef struct {
     char        tag[PKI_ENTRA_HOOK_TAG];
     char        id[PKI_ENTRA_HOOK_ID];
     long long   expires;
-    long long   renew;
+    long long   renewed;
 } pki_entra_hook_t;
 
 
+static int pki_entra_hook_due(const pki_round_t *round,
+    const pki_entra_hook_t *hook);
 static pki_next_t pki_entra_hook_send(pki_round_t *round,
     const pki_entra_hook_t *hook);
 static void pki_entra_hook_body(const pki_round_t *round,
@@ -80,11 +84,8 @@ pki_entra_hook_next(pki_round_t *round)
             return pki_entra_hook_send(round, NULL);
         }
 
-        if (hook.renew > (long long) round->now) {
-            return PKI_NEXT_DONE;
-        }
-
-        return pki_entra_hook_send(round, &hook);
+        return pki_entra_hook_due(round, &hook)
+               ? pki_entra_hook_send(round, &hook) : PKI_NEXT_DONE;
     }
 
     if (round->step == PKI_ENTRA_HOOK_RENEW && round->status == 404) {
@@ -96,6 +97,21 @@ pki_entra_hook_next(pki_round_t *round)
     }
 
     return pki_entra_hook_keep(round);
+}
+
+
+/*
+ * Graph may give less time than it was asked for; half of it must pass.  Who
+ * asks for rounds without end gets one renewal a second.
+ */
+
+static int
+pki_entra_hook_due(const pki_round_t *round, const pki_entra_hook_t *hook)
+{
+    long long  now = round->now;
+
+    return now >= hook->renewed + (hook->expires - hook->renewed) / 2
+           || (round->asked >= hook->renewed && now > hook->renewed);
 }
 
 
@@ -160,8 +176,6 @@ pki_entra_hook_body(const pki_round_t *round, const pki_entra_hook_t *hook,
 }
 
 
-/* Graph may give less time than it was asked for; half of it must pass */
-
 static pki_next_t
 pki_entra_hook_keep(pki_round_t *round)
 {
@@ -193,7 +207,7 @@ pki_entra_hook_keep(pki_round_t *round)
 
     (void) snprintf(text, PKI_ENTRA_HOOK_LINK, "%s,%s,%lld,%lld", tag,
                     id->string, (long long) expires,
-                    (long long) (round->now + (expires - round->now) / 2));
+                    (long long) round->now);
 
     link.type = PKI_VALUE_STRING;
     link.string = text;
@@ -219,7 +233,8 @@ pki_entra_hook_read(const pki_round_t *round, pki_entra_hook_t *hook)
     n = 0;
 
     return sscanf(round->link, "%8[0-9a-f],%63[A-Za-z0-9-],%12lld,%12lld%n",
-                  hook->tag, hook->id, &hook->expires, &hook->renew, &n) == 4
+                  hook->tag, hook->id, &hook->expires, &hook->renewed, &n)
+           == 4
            && round->link[n] == '\0'
            && strcmp(hook->tag, tag) == 0;
 }

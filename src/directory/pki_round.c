@@ -96,6 +96,7 @@ pki_round_begin_sync(pki_machine_t *m)
 
     m->full_at = sync->full_at;
     m->asked_at = sync->asked_at;
+    m->round.asked = sync->asked_at;
     m->stats.at = sync->at;
     m->stats.known = sync->known;
     m->stats.guard = sync->guard_at != 0 && m->stats.guard;

@@ -25,6 +25,9 @@ static ngx_uint_t ngx_http_pki_directories_visible(ngx_http_request_t *r,
     ngx_http_pki_directory_t *directory);
 static void ngx_http_pki_directories_told(ngx_http_request_t *r, ngx_uint_t n,
     const void *reply);
+static ngx_int_t ngx_http_pki_directories_send(ngx_http_request_t *r,
+    ngx_http_pki_listing_t *l);
+static void ngx_http_pki_directories_cleanup(void *data);
 static void ngx_http_pki_directories_one(pki_json_writer_t *w,
     ngx_http_pki_directory_t *directory, const ngx_http_pki_items_t *items);
 static void ngx_http_pki_directories_resource(pki_json_writer_t *w,
@@ -41,6 +44,7 @@ ngx_int_t
 ngx_http_pki_directories_list(ngx_http_request_t *r, ngx_http_pki_api_t *a)
 {
     ngx_uint_t                   i, n;
+    ngx_pool_cleanup_t          *cln;
     ngx_http_pki_wait_t         *wait;
     ngx_http_pki_listing_t      *l;
     ngx_http_pki_directory_t   **directories;
@@ -50,16 +54,22 @@ ngx_http_pki_directories_list(ngx_http_request_t *r, ngx_http_pki_api_t *a)
     }
 
     l = ngx_pcalloc(r->pool, sizeof(ngx_http_pki_listing_t));
-    if (l == NULL) {
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (l == NULL || cln == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    /* the client may leave before all have told */
+
+    cln->handler = ngx_http_pki_directories_cleanup;
+    cln->data = l;
 
     l->directories = ngx_palloc(r->pool, (a->mcf->directories.nelts + 1)
                                          * sizeof(void *));
     l->w = pki_json_create();
 
     if (l->directories == NULL || l->w == NULL) {
-        pki_json_destroy(l->w);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -75,15 +85,13 @@ ngx_http_pki_directories_list(ngx_http_request_t *r, ngx_http_pki_api_t *a)
     }
 
     if (n == 0) {
-        pki_json_array_end(l->w);
-        return ngx_http_pki_api_send(r, NGX_HTTP_OK, l->w);
+        return ngx_http_pki_directories_send(r, l);
     }
 
     for (i = 0; i < n; i++) {
         wait = ngx_http_pki_wait(r, ngx_http_pki_directories_told, i,
                                  l->directories[i]->store->timeout);
         if (wait == NULL) {
-            pki_json_destroy(l->w);
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
@@ -156,8 +164,6 @@ ngx_http_pki_directories_told(ngx_http_request_t *r, ngx_uint_t n,
     l = a->data;
 
     if (items == NULL || items->result == PKI_STORE_FAILED) {
-        pki_json_destroy(l->w);
-
         rc = ngx_http_pki_api_unavailable(r, "The store does not answer.");
         ngx_http_pki_finalize(r, rc);
         return;
@@ -165,12 +171,32 @@ ngx_http_pki_directories_told(ngx_http_request_t *r, ngx_uint_t n,
 
     ngx_http_pki_directories_one(l->w, l->directories[n], items);
 
-    if (--l->pending) {
-        return;
+    if (--l->pending == 0) {
+        ngx_http_pki_finalize(r, ngx_http_pki_directories_send(r, l));
     }
+}
 
-    pki_json_array_end(l->w);
-    ngx_http_pki_finalize(r, ngx_http_pki_api_send(r, NGX_HTTP_OK, l->w));
+
+static ngx_int_t
+ngx_http_pki_directories_send(ngx_http_request_t *r, ngx_http_pki_listing_t *l)
+{
+    pki_json_writer_t  *w;
+
+    w = l->w;
+    l->w = NULL;
+
+    pki_json_array_end(w);
+
+    return ngx_http_pki_api_send(r, NGX_HTTP_OK, w);
+}
+
+
+static void
+ngx_http_pki_directories_cleanup(void *data)
+{
+    ngx_http_pki_listing_t *l = data;
+
+    pki_json_destroy(l->w);
 }
 
 

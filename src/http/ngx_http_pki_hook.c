@@ -35,6 +35,8 @@ typedef struct {
 
 static void ngx_http_pki_hook_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pki_hook_process(ngx_http_request_t *r);
+static void ngx_http_pki_hook_forged(ngx_http_request_t *r,
+    ngx_http_pki_directory_t *directory);
 static ngx_int_t ngx_http_pki_hook_validate(ngx_http_request_t *r,
     ngx_str_t *token);
 static ngx_int_t ngx_http_pki_hook_read(ngx_http_pki_hook_t *h,
@@ -162,9 +164,7 @@ ngx_http_pki_hook_process(ngx_http_request_t *r)
     }
 
     if (h->forged) {
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                      "pki hook \"%V\": the secret is wrong",
-                      &h->directory->name);
+        ngx_http_pki_hook_forged(r, h->directory);
     }
 
     if (rc != NGX_OK) {
@@ -180,12 +180,32 @@ ngx_http_pki_hook_process(ngx_http_request_t *r)
 }
 
 
+/* a line a second on this host, however many come to however many workers */
+
+static void
+ngx_http_pki_hook_forged(ngx_http_request_t *r,
+    ngx_http_pki_directory_t *directory)
+{
+    ngx_atomic_uint_t  now, at;
+
+    now = (ngx_atomic_uint_t) ngx_time();
+    at = directory->sh->forged_at;
+
+    if (at != now && ngx_atomic_cmp_set(&directory->sh->forged_at, at, now)) {
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "pki hook \"%V\": the secret is wrong",
+                      &directory->name);
+    }
+}
+
+
 /* strangers can come here: only what cannot be mistaken for anything else */
 
 static ngx_int_t
 ngx_http_pki_hook_validate(ngx_http_request_t *r, ngx_str_t *token)
 {
-    u_char     *p, *dst, *src;
+    size_t      i;
+    u_char     *dst, *src;
     ngx_str_t   text;
 
     static ngx_str_t  type = ngx_string("text/plain");
@@ -201,22 +221,22 @@ ngx_http_pki_hook_validate(ngx_http_request_t *r, ngx_str_t *token)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    /* a form's spaces, before an escaped "+" looks like one */
+
+    for (i = 0; i < token->len; i++) {
+        text.data[i] = token->data[i] == '+' ? ' ' : token->data[i];
+    }
+
     dst = text.data;
-    src = token->data;
+    src = text.data;
 
     ngx_unescape_uri(&dst, &src, token->len, 0);
 
     text.len = dst - text.data;
 
-    /* a form's space */
-
-    for (p = text.data; p < dst; p++) {
-        if (*p < ' ' || *p > '~') {
+    for (i = 0; i < text.len; i++) {
+        if (text.data[i] < ' ' || text.data[i] > '~') {
             return NGX_HTTP_BAD_REQUEST;
-        }
-
-        if (*p == '+') {
-            *p = ' ';
         }
     }
 

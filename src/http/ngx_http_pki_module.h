@@ -1,6 +1,7 @@
 
 /*
- * What the files of the http floor share.  Sections follow the files.
+ * What the files of the http floor share.  Sections follow the files; those
+ * about directories are in ngx_http_pki_directory.h.
  */
 
 #ifndef _NGX_HTTP_PKI_MODULE_H_INCLUDED_
@@ -107,6 +108,8 @@ typedef struct {
 
 typedef struct {
     ngx_http_pki_named_t      named;
+    ngx_atomic_t              forged_at;    /* the last line about a hook;
+                                               written by all */
     ngx_atomic_t              n;            /* resources */
     pki_poller_stats_t        resources[PKI_RESOURCES_MAX];
                                             /* without their strings */
@@ -496,31 +499,6 @@ char *ngx_http_pki_reason(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_pki_issuer_identity(ngx_http_pki_issuer_t *issuer);
 
 
-/* ngx_http_pki_directory.c: the block pki_directory */
-
-char *ngx_http_pki_directory_block(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_pki_client_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_pki_client_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_pki_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_pki_resources(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_pki_max_age(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_pki_guard(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_pki_compliance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_pki_external_id(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_pki_hook_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_pki_risk(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-
-/*
- * Completes a directory when all blocks have been read: its store, the
- * issuers that refer to it, its directory->conf.
- */
-ngx_int_t ngx_http_pki_directory_resolve(ngx_conf_t *cf,
-    ngx_http_pki_main_conf_t *mcf, ngx_http_pki_directory_t *directory);
-
-
 /* ngx_http_pki_file.c: certificates, keys and secrets out of files */
 
 /*
@@ -762,33 +740,6 @@ ngx_uint_t ngx_http_pki_heard(ngx_http_pki_main_conf_t *mcf,
     ngx_http_pki_store_t *store);
 
 
-/* ngx_http_pki_sidecar.c: the poller's thread and its bell */
-
-/*
- * Starts the poller for the directories that are to be polled; NULL and
- * *none set: there are none; NULL: an error, which is logged.
- */
-ngx_http_pki_sidecar_t *ngx_http_pki_sidecar_create(ngx_cycle_t *cycle,
-    ngx_http_pki_main_conf_t *mcf, ngx_uint_t *none);
-
-/* Stops and joins the thread, closes the bell; accepts NULL. */
-void ngx_http_pki_sidecar_destroy(ngx_http_pki_sidecar_t *sidecar);
-
-/* News for the poller: text behind PKI_NEWS_HINT. */
-void ngx_http_pki_sidecar_hint(ngx_http_pki_sidecar_t *sidecar, u_char *name,
-    size_t len);
-
-
-/* ngx_http_pki_metrics.c: directories in the status */
-
-/* How many lines the text will have at most. */
-ngx_uint_t ngx_http_pki_metrics_lines(ngx_http_pki_main_conf_t *mcf);
-u_char *ngx_http_pki_metrics_text(ngx_http_pki_main_conf_t *mcf, u_char *p,
-    u_char *last);
-void ngx_http_pki_metrics_json(ngx_http_pki_main_conf_t *mcf,
-    pki_json_writer_t *w);
-
-
 /* a file for each thing served */
 
 ngx_int_t ngx_http_pki_ocsp_handler(ngx_http_request_t *r);
@@ -879,40 +830,7 @@ ngx_int_t ngx_http_pki_manage_release(ngx_http_request_t *r,
     ngx_http_pki_api_t *a);
 
 
-/* ngx_http_pki_directories.c: calls about directories */
-
-ngx_int_t ngx_http_pki_directories_list(ngx_http_request_t *r,
-    ngx_http_pki_api_t *a);
-ngx_int_t ngx_http_pki_directories_ask(ngx_http_request_t *r,
-    ngx_http_pki_api_t *a);
-
-/*
- * The directory that begins a->rest, if it may be seen here; rest is what
- * follows its name.  NULL: none, to be told by _none().
- */
-ngx_http_pki_directory_t *ngx_http_pki_directories_find(ngx_http_request_t *r,
-    ngx_http_pki_api_t *a, ngx_str_t *rest);
-ngx_int_t ngx_http_pki_directories_none(ngx_http_request_t *r);
-
-/* a pki_state_list_pt for a cell: wakes with an ngx_http_pki_items_t */
-
-typedef struct {
-    pki_store_result_t         result;
-    const pki_state_item_t    *items;
-    size_t                     n;
-} ngx_http_pki_items_t;
-
-void ngx_http_pki_items(void *data, pki_store_result_t result,
-    const pki_state_item_t *items, size_t n, unsigned long long next,
-    const char *error);
-
-
-/* ngx_http_pki_object.c: calls about the objects of a directory */
-
-ngx_int_t ngx_http_pki_object_get(ngx_http_request_t *r,
-    ngx_http_pki_api_t *a);
-ngx_int_t ngx_http_pki_object_push(ngx_http_request_t *r,
-    ngx_http_pki_api_t *a);
+#include "ngx_http_pki_directory.h"
 
 
 #endif /* _NGX_HTTP_PKI_MODULE_H_INCLUDED_ */

@@ -163,7 +163,7 @@ ngx_http_pki_object_id(ngx_http_pki_directory_t *directory, ngx_str_t *text,
         v.integer = 0;
 
         if (v.len >= PKI_OBJECT_ID_SIZE
-            || !(directory->conf.dialect->classes
+            || !(directory->conf.classes
                  & (1 << ngx_http_pki_object_classes[i].number)))
         {
             return NGX_ERROR;

@@ -186,14 +186,22 @@ static const pki_state_script_t  pki_state_lua_commit = {
 };
 
 
-/* ARGV: token, resource, at, rounds */
+/*
+ * ARGV: token, resource, at, rounds.  A release is for all that is held of a
+ * directory: it ends with the last of it.
+ */
 
 static const pki_state_script_t  pki_state_lua_guard = {
     { "lease", "sync" },
     PKI_STATE_LUA_HELD("0")
     "local r = ARGV[2]\n"
     "if ARGV[3] == '0' then\n"
-    "  redis.call('HDEL', KEYS[2], r .. '.guard', r .. '.rounds', 'release')\n"
+    "  redis.call('HDEL', KEYS[2], r .. '.guard', r .. '.rounds')\n"
+    "  local all = redis.call('HGETALL', KEYS[2])\n"
+    "  for i = 1, #all, 2 do\n"
+    "    if string.sub(all[i], -6) == '.guard' then return {0, 0} end\n"
+    "  end\n"
+    "  redis.call('HDEL', KEYS[2], 'release')\n"
     "  return {0, 0}\n"
     "end\n"
     "redis.call('HSETNX', KEYS[2], r .. '.guard', ARGV[3])\n"

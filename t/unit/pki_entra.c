@@ -341,12 +341,19 @@ test_lookups(void)
     is_str(test_lookup(USERS, 0, "user/a@b.c"), "none", "not a GUID");
     is_str(test_lookup(DEVICES, 0, "device/" DEV "')/x"), "none",
            "not a GUID with a tail");
-    is_int(DEVICES->lookup(&test_conf, 0, "device/" DEV, NULL, test_url, 60),
-           PKI_INVALID, "no room for a device's URL");
-    is_int(USERS->lookup(&test_conf, 0, "user/" OBJ, NULL, test_url, 60),
-           PKI_INVALID, "no room for a user's URL");
-
     test_reset();
+
+    len = strlen(test_lookup(DEVICES, 0, "device/" DEV));
+    is_int(DEVICES->lookup(&test_conf, 0, "device/" DEV, NULL, test_url, len),
+           PKI_INVALID, "no room for a device's URL");
+    is_int(DEVICES->lookup(&test_conf, 0, "device/" DEV, NULL, test_url,
+                           len + 1), PKI_OK, "just enough");
+
+    len = strlen(test_lookup(USERS, 0, "user/" OBJ));
+    is_int(USERS->lookup(&test_conf, 0, "user/" OBJ, NULL, test_url, len),
+           PKI_INVALID, "no room for a user's URL");
+    is_int(USERS->lookup(&test_conf, 0, "user/" OBJ, NULL, test_url, len + 1),
+           PKI_OK, "just enough");
 
     is_str(test_one_object(DEVICES, "{" ID "," DID ",\"accountEnabled\":"
                            "false}"), DEVICE " disabled", "a device");

@@ -450,8 +450,12 @@ test_lookups(void)
            "without its state");
     is_str(test_lookup(DEVICES, 0, "user/" DEV), "none", "not a user");
     is_str(test_lookup(DEVICES, 0, "device/" DEV "?"), "none", "not a GUID");
-    is_int(DEVICES->lookup(&test_conf, 0, "device/" DEV, NULL, test_url, 60),
+
+    len = strlen(test_lookup(DEVICES, 0, "device/" DEV));
+    is_int(DEVICES->lookup(&test_conf, 0, "device/" DEV, NULL, test_url, len),
            PKI_INVALID, "no room");
+    is_int(DEVICES->lookup(&test_conf, 0, "device/" DEV, NULL, test_url,
+                           len + 1), PKI_OK, "just enough");
 
     is_str(test_one_object(DEVICES, "{\"@odata.context\":\"c\"," ID
                            ",\"azureADDeviceId\":\"" OBJ "\","

@@ -1,0 +1,200 @@
+# What a server of Jamf Pro does besides telling of its records: the rows J1
+# to J8 of the contract (t/sim/README.md).
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use PKI::Test;
+use PKI::Directory;
+use POSIX qw(strftime);
+
+sub ago { strftime '%Y-%m-%dT%H:%M:%SZ', gmtime time - $_[0] * 24 * 3600 }
+
+my $t = PKI::Test->new;
+my $d = PKI::Directory->new($t, jamf => {
+    text => 'silent 30d; page 4; backoff 300ms;',
+});
+my $j = $d->{sim}{jamf};
+my $n = $d->{nginx};
+
+$j->control('DELETE', 'stats');
+
+my %recent = (reportDate => ago(1),
+              general => { lastContactDate => ago(1) });
+
+$j->add_all(map { ({ kind => 'computer', id => "$_", reportDate => ago(1) },
+                   { kind => 'mobileDevice', id => "$_", %recent },
+                   { kind => 'jamfUser', id => "$_" }) } 1 .. 10);
+
+my %kinds = (computers => ['computer', 'JamfComputer'],
+             mobile => ['mobileDevice', 'JamfDevice'],
+             users => ['jamfUser', 'JamfUser']);
+
+sub certs {
+    my ($resource, @ids) = @_;
+    return map { $d->cert($resource, $kinds{$resource}[1] => $_) } @ids;
+}
+
+sub all {
+    my ($what, $status, @certs) = @_;
+    is($d->status($_), $status, "$what: $status") for @certs;
+}
+
+sub failing {
+    my ($resource, $regex, $what) = @_;
+
+    my $error = '';
+
+    ok(PKI::Test::wait_until(10, sub {
+        $error = ($d->resource('jamf', $resource) || {})->{error} // '';
+        $error =~ $regex
+    }), "$what is told") or diag("the error is \"$error\"");
+}
+
+sub recovers {
+    my ($resource, $what) = @_;
+
+    ok($d->round('jamf', $resource), "$what: recovered");
+}
+
+sub refused { grep { $_->{status} == 401 } $j->log }
+
+my %certs = map { $_ => [certs($_, 1, 2, 10)] } keys %kinds;
+
+$d->becomes($_, 'good', 'a record') for map { @$_ } values %certs;
+
+# J1: tokens that end early; one renewal each, no round is lost
+
+$j->log_clear;
+$j->fault({ path => '/computers-inventory\?.*page=1&',
+            do => { expire_token => PKI::Sim::true } });
+ok(wait_until(10, sub { refused() && !@{ $j->faults } }), 'a token ends');
+recovers('computers', 'a token that ended within a listing');
+
+my @log = $j->log;
+my ($at) = grep { $log[$_]{status} == 401 } 0 .. $#log;
+my ($token) = grep { $log[$_]{target} =~ m{/oauth/token} } $at .. $#log;
+my ($again) = grep { $log[$_]{target} eq $log[$at]{target} }
+              $token .. $#log;
+
+is($log[$again]{status}, 200, 'the same page with another token');
+is(scalar(grep { m{/oauth/token} } map { $_->{target} } @log[0 .. $again]), 1,
+   'of which one was asked for');
+ok(refused() <= 3, 'nobody insists');
+unlike($n->log, qr/401/, 'that is no failure');
+
+$j->option(token_lifetime => 2);
+$j->control('POST', 'clock', { advance => 3600 });
+recovers('users', 'another clock');
+$j->log_clear;
+sleep 3;
+@log = grep { $_->{target} =~ m{/oauth/token} } $j->log;
+ok(@log >= 1 && @log <= 4, 'tokens of two seconds: ' . @log . ' in three');
+is(scalar refused(), 0, 'none is used up to its end');
+
+$j->option(client_secret => 'another');
+$j->control('POST', 'clock', { advance => 10 });
+failing('users', qr/invalid_client/, 'a refused secret');
+all('while the secret is wrong', 'good', map { $_->[0] } values %certs);
+$j->option(client_secret => $d->{sim}{jamf}{options}{client_secret}
+                            // 'jamf~S3cret+/=');
+recovers('users', 'a secret put right');
+unlike($n->log, qr/jamf~S3cret|eyJ/, 'no secret in the log');
+
+$j->option(token_lifetime => 600);
+
+# J2: an older server, and one that was updated
+
+$j->option(versions => [1]);
+$j->change('computer', 1, reportDate => ago(99));
+$d->becomes($certs{computers}[0], 'hold', 'v1: not heard of');
+$j->change('computer', 1, general => { lastContactTime => ago(1) });
+$d->becomes($certs{computers}[0], 'good', 'v1: lastContactTime');
+$j->option(versions => [4]);
+recovers('computers', 'only v4');
+$j->change('computer', 1, reportDate => ago(99), general => {});
+$d->becomes($certs{computers}[0], 'hold', 'v4: not heard of');
+$j->change('computer', 1, general => { lastContact => ago(1) });
+$d->becomes($certs{computers}[0], 'good', 'v4: lastContact');
+$j->option(versions => [1 .. 4]);
+
+$j->option(users_api => PKI::Sim::false);
+$j->delete('jamfUser', 2);
+recovers('users', 'the classic API');
+all('the classic API: a deletion proves nothing', 'good', $certs{users}[1]);
+$j->add('jamfUser', id => '42');
+$d->becomes(certs('users', 42), 'good', 'the classic API: a number as id');
+$j->option(users_api => PKI::Sim::true);
+$d->becomes($certs{users}[1], 'revoked', 'the new API: deleted');
+
+# J3: pages are not as asked for, totals not as told
+
+$j->option(cap => 3);
+recovers('computers', 'smaller pages');
+$j->option(drift => 1);
+failing('computers', qr/number of records changed/, 'a total that drifts');
+$j->delete('computer', 2);
+$d->stays($certs{computers}[1], 'good', 'nothing follows from absence', 0.6);
+$j->option(drift => 0, cap => 2000);
+$d->becomes($certs{computers}[1], 'revoked', 'a total that stays');
+
+$j->fault({ path => '/computers-inventory\?.*page=0&', do => { then => [
+            ['DELETE', 'objects/computer/1', undef] ] } });
+ok(wait_until(10, sub { !@{ $j->faults } }), 'deleted between two pages');
+$d->becomes($certs{computers}[0], 'revoked', 'is deleted');
+my @rest = certs('computers', 3 .. 9);
+all('the row that was skipped', 'good', @rest);
+
+# J4: damaged records
+
+$j->option(exceptions => PKI::Sim::false);
+$j->change('computer', 5, _bad => PKI::Sim::true);
+ok(wait_until(15, sub { $n->log =~ /"computers": 1 unreadable item/ }),
+   'a record that cannot be shown is told');
+$j->delete('computer', 10);
+$d->becomes($certs{computers}[2], 'revoked', 'meanwhile another is deleted',
+            20);
+all('the damaged one', 'good', @rest);
+is($d->resource('jamf', 'computers')->{state}, 'ok', 'rounds are complete');
+$j->change('computer', 5, _bad => PKI::Sim::false);
+$j->option(exceptions => PKI::Sim::true);
+
+$j->change('mobileDevice', 2, _bad => PKI::Sim::true);
+$d->becomes($certs{mobile}[1], 'tryLater', 'without its sections: unclear');
+all('another', 'good', $certs{mobile}[0]);
+$j->change('mobileDevice', 2, _bad => PKI::Sim::false);
+$d->becomes($certs{mobile}[1], 'good', 'repaired');
+
+# J6: what comes from the proxy in front proves nothing
+
+$j->fault({ path => '/computers-inventory', times => 0,
+            do => { status => 502 } });
+failing('computers', qr/502/, 'a bad gateway');
+$j->faults_clear;
+recovers('computers', 'a bad gateway');
+
+for (qw(html json)) {
+    $j->option(versions => [], not_there => $_);
+    failing('computers', qr/404/, "no such listing ($_)");
+    $d->stays($rest[0], 'good', "no such listing ($_)", 0.5);
+    is($d->status(certs('computers', 77)), 'tryLater',
+       "a record that nobody knows ($_)");
+    $j->option(versions => [1 .. 4]);
+    recovers('computers', "the listing is there again ($_)");
+}
+
+$j->fault({ path => '/computers-inventory/', times => 0,
+            do => { status => 404, html => 'nothing here' } });
+$j->delete('computer', 3);
+$d->stays($rest[0], 'good', 'an HTML 404 is no absence', 1);
+$j->faults_clear;
+$d->becomes($rest[0], 'revoked', 'one in JSON is', 20);
+
+# J8
+
+my $most = $j->stats->{connections}{most};
+
+ok($most <= 5, "no more than five connections: $most");
+
+$t->done;
