@@ -190,7 +190,7 @@ like(record($_->{id}), qr/^1 0 \d+ ?$/, 'no alias') for $empty, $zero;
 # an error that speaks JSON in JSON
 
 $g->fault({ path => 'managedDevices', times => 8,
-            do => { status => 500, intune_error => 1 } });
+            do => { intune_error => 500 } });
 ok(wait_until(25, sub { $n->log =~ /"devices": status 500/ }),
    'the log has the status');
 unlike($n->log, qr/_version|An internal server error/, 'and not the message');

@@ -88,9 +88,9 @@ $j->option(token_lifetime => 2);
 $j->control('POST', 'clock', { advance => 3600 });
 recovers('users', 'another clock');
 $j->log_clear;
-sleep 3;
+sleep 2.5;
 @log = grep { $_->{target} =~ m{/oauth/token} } $j->log;
-ok(@log >= 1 && @log <= 4, 'tokens of two seconds: ' . @log . ' in three');
+ok(@log >= 1 && @log <= 4, 'tokens of two seconds: ' . @log . ' in 2.5 s');
 is(scalar refused(), 0, 'none is used up to its end');
 
 $j->option(client_secret => 'another');
@@ -133,14 +133,16 @@ $d->becomes($certs{users}[1], 'revoked', 'the new API: deleted');
 $j->option(cap => 3);
 recovers('computers', 'smaller pages');
 $j->option(drift => 1);
-failing('computers', qr/number of records changed/, 'a total that drifts');
+failing('computers', qr/broke off at \d+ of \d+ records/, 'a total that grows');
+$j->option(drift => -1);
+failing('computers', qr/number of records changed/, 'one that shrinks');
 $j->delete('computer', 2);
 $d->stays($certs{computers}[1], 'good', 'nothing follows from absence', 0.6);
 $j->option(drift => 0, cap => 2000);
 $d->becomes($certs{computers}[1], 'revoked', 'a total that stays');
 
 $j->fault({ path => '/computers-inventory\?.*page=0&', do => { then => [
-            ['DELETE', 'objects/computer/1', undef] ] } });
+            ['DELETE', '/sim/objects/computer/1'] ] } });
 ok(wait_until(10, sub { !@{ $j->faults } }), 'deleted between two pages');
 $d->becomes($certs{computers}[0], 'revoked', 'is deleted');
 my @rest = certs('computers', 3 .. 9);
@@ -193,7 +195,7 @@ $d->becomes($rest[0], 'revoked', 'one in JSON is', 20);
 
 # J8
 
-my $most = $j->stats->{connections}{most};
+my $most = $j->stats->{connections_most};
 
 ok($most <= 5, "no more than five connections: $most");
 

@@ -239,16 +239,40 @@ faults('C14: a mark of byte order', { mangle => [{ bom => 1 }] });
 all_good('C14');
 unlike($n->log, qr/[^\n\x20-\x7E]/, 'C14: nothing odd in the log');
 
-# C16: no listing at all
+# C16: no listing at all; after none of them is there another page to ask for
 
+$g->log_clear;
 faults('C16', { body => '' }, { json => {} }, { json => [] },
        { body => 'null' }, { html => '<html>Please log in</html>' },
        { headers => { 'Content-Type' => 'text/html' } },
        { json => { value => undef } }, { json => { value => {} } });
 all_good('C16');
+
+my @log = $g->log('^/v1\.0/devices');
+my @after = map { $log[$_ + 1]{target} } grep { $log[$_]{fault} } 0 .. $#log;
+
+is(scalar @after, 8, 'C16: eight');
+is(scalar(grep { /skiptoken/ } @after), 0, 'C16: none of them is taken');
+like($n->log, qr/the reply about devices is not what was asked for/,
+     'C16: a line');
 faults('C16', ({ html => '<html>Please log in</html>' }) x 7);
 ok(wait_until(10, sub { $n->log =~ /"devices": recovered after/ }),
    'C16: recovers');
+
+# a lookup that tells of another object than the one that was asked for
+
+my $asked = '00000000-0000-4000-8000-0000000a5ced';
+my $stranger = $d->cert('stranger', Device => $asked);
+
+$g->log_clear;
+$g->fault({ path => '^/v1\.0/devices\(', times => 0, do => {
+    json => $device[0] }});
+isnt($d->status($stranger), 'good', 'another object is no answer');
+ok(wait_until(5, sub { $g->log("deviceId='$asked") }), 'it was looked up');
+$d->stays($stranger, 'tryLater', 'another object is no answer', 0.5);
+is(object('entra', "device/$asked"), '', 'and nothing was taken');
+unlike($n->log, qr/S3cr|eyJ|skiptoken|deltatoken/,
+       'no secret, token or link in the log');
 
 $n->stop;
 $t->done;

@@ -23,7 +23,7 @@ my $usual = $t->redis_cli('get', $key);
 
 my $n = $t->nginx(workers => 2, http => 'pki_stale_answers off;',
                   issuer => 'validity good 1s hold 1s;');
-my $strict = $ENV{TEST_PKI_ASAN} ? 2 : 1;
+my $strict = $ENV{TEST_PKI_SANITIZER} ? 2 : 1;
 
 # Certificates that nobody has asked for, so that each answer needs Redis.
 

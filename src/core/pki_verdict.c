@@ -33,6 +33,8 @@ static void pki_verdict_unknown(pki_verdict_t *verdict,
     const pki_facts_t *facts, const pki_policy_t *policy);
 static time_t pki_verdict_life(const pki_verdict_t *verdict,
     const pki_policy_t *policy);
+static void pki_verdict_expire(pki_verdict_t *verdict,
+    const pki_facts_t *facts, time_t now);
 
 
 /*
@@ -140,6 +142,8 @@ pki_verdict(pki_verdict_t *verdict, const pki_facts_t *facts,
 
     verdict->this_update = now;
     verdict->next_update = now + pki_verdict_life(verdict, policy);
+
+    pki_verdict_expire(verdict, facts, now);
 
     return n;
 }
@@ -351,6 +355,41 @@ pki_verdict_life(const pki_verdict_t *verdict, const pki_policy_t *policy)
 
     default:
         return policy->hold;
+    }
+}
+
+
+/* An answer does not outlive the facts that it stands on. */
+
+static void
+pki_verdict_expire(pki_verdict_t *verdict, const pki_facts_t *facts,
+    time_t now)
+{
+    time_t                    end;
+    unsigned                  i;
+    const pki_object_fact_t  *fact;
+
+    if (facts->own || (verdict->outcome != PKI_OUTCOME_GOOD
+                       && verdict->outcome != PKI_OUTCOME_HOLD))
+    {
+        return;
+    }
+
+    for (i = 0; i < facts->nobjects && i < PKI_FACTS_OBJECTS; i++) {
+        fact = &facts->objects[i];
+
+        if (fact->max_age <= 0 || fact->last
+            || pki_verdict_overdue(fact, now))
+        {
+            continue;
+        }
+
+        end = fact->synced_at + fact->max_age;
+        end = end > now ? end : now + 1;
+
+        if (end < verdict->next_update) {
+            verdict->next_update = end;
+        }
     }
 }
 

@@ -138,7 +138,8 @@ typedef struct {
  * of a cause live as long as those of the facts.  Never fails.
  *
  * this_update is now; next_update is now plus the life of the outcome
- * (unknown and extended ones live as long as a hold, "later" not at all).
+ * (unknown and extended ones live as long as a hold, "later" not at all), but
+ * not after the moment from which a fact that it stands on does not count.
  * Whoever signs caps it by the signer's own end.
  */
 unsigned pki_verdict(pki_verdict_t *verdict, const pki_facts_t *facts,

@@ -110,6 +110,8 @@ typedef struct {
     const char               *issuer;       /* NULL: not told */
     const char               *context;      /* of the request; or NULL */
     pki_store_result_t        result;       /* out: what the store said */
+    unsigned                  elsewhere:1;  /* out: its issuer is none of
+                                               ours */
 } pki_item_t;
 
 

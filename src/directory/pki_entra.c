@@ -486,6 +486,7 @@ pki_entra_compliance(const pki_directory_conf_t *conf,
     }
 
     if (value->type != PKI_VALUE_BOOLEAN && value->type != PKI_VALUE_NULL) {
+        object->mask &= ~PKI_OBJECT_NONCOMPLIANT;
         object->state |= PKI_OBJECT_UNCLEAR;
         return;
     }
@@ -596,6 +597,8 @@ pki_entra_removed(const pki_directory_conf_t *conf, const pki_value_t *values,
 }
 
 
+/* what cannot be read adds to what is known, and does not end it */
+
 static void
 pki_entra_enabled(const pki_value_t *value, int whole, time_t now,
     pki_state_object_t *object)
@@ -608,6 +611,7 @@ pki_entra_enabled(const pki_value_t *value, int whole, time_t now,
         object->recheck = now;
 
     } else {
+        object->mask &= ~PKI_OBJECT_DISABLED;
         object->state |= PKI_OBJECT_UNCLEAR;
     }
 }

@@ -20,6 +20,8 @@
 #define PKI_HOLDER_BACKOFF   1000   /* milliseconds before Redis is tried
                                        again; doubled each time */
 #define PKI_HOLDER_PATIENCE  30000  /* up to this */
+#define PKI_HOLDER_GAP       100    /* milliseconds between two tries for the
+                                       lease that hints cause */
 #define PKI_HOLDER_RANDOM    16     /* octets of a token */
 #define PKI_HOLDER_SHOWN     60     /* octets of it that say whose it is */
 #define PKI_HOLDER_REPORT    1000   /* milliseconds between two reports */
@@ -34,6 +36,7 @@ static pki_rc_t pki_holder_connect(pki_source_t *source);
 static void pki_holder_failed(pki_source_t *source, const pki_err_t *err);
 static void pki_holder_say(pki_source_t *source, const pki_err_t *err);
 static long pki_holder_backoff(unsigned failures);
+static long long pki_holder_soon(const pki_source_t *source);
 static void pki_holder_lease(pki_source_t *source, long lease);
 static void pki_holder_taken(pki_source_t *source);
 static void pki_holder_heard(pki_source_t *source, int hurry);
@@ -218,19 +221,21 @@ pki_holder_tick(pki_source_t *source, long lease)
         }
     }
 
+    /* a hint without the lease may be that it is free */
+
+    if (source->hinted && !source->holder) {
+        source->hinted = 0;
+        source->lease_at = pki_holder_soon(source);
+    }
+
     if (now >= source->lease_at) {
         pki_holder_lease(source, lease);
     }
 
-    /* a hint without a lease is for whoever has it */
-
-    if (source->hinted) {
+    if (source->hinted && source->holder) {
         source->hinted = 0;
-
-        if (source->holder) {
-            pki_lookup_hurry(source->lookup);
-            pki_holder_heard(source, 1);
-        }
+        pki_lookup_hurry(source->lookup);
+        pki_holder_heard(source, 1);
     }
 
     wait = source->holder ? pki_holder_work(source) : -1;
@@ -343,6 +348,19 @@ pki_source_wait(pki_source_t *source)
 }
 
 
+/* Most hints are for whoever has the lease: however many, one try. */
+
+static long long
+pki_holder_soon(const pki_source_t *source)
+{
+    long long  soon;
+
+    soon = source->tried + PKI_HOLDER_GAP;
+
+    return soon < source->lease_at ? soon : source->lease_at;
+}
+
+
 /*
  * Takes or renews.  A lease that was free while it should have been ours had
  * run out, and somebody else may have held and left it since: what was begun
@@ -354,7 +372,8 @@ pki_holder_lease(pki_source_t *source, long lease)
 {
     pki_answer_t  answer;
 
-    source->lease_at = pki_source_mono(source) + lease / 3;
+    source->tried = pki_source_mono(source);
+    source->lease_at = source->tried + lease / 3;
     source->claimed = 1;
 
     pki_answer_init(&answer);
@@ -431,18 +450,22 @@ pki_source_lost(pki_source_t *source)
 
 /*
  * Both times are the directory's, so that any resource tells them.  A hint
- * for an object leaves them as they are.
+ * for an object leaves them as they are, and so does a second wish within a
+ * second, which is not to be lost: one of this second is always new.
  */
 
 static void
 pki_holder_heard(pki_source_t *source, int hurry)
 {
+    time_t        now;
     unsigned      i;
     pki_answer_t  answer;
 
     if (source->redis == NULL) {
         return;
     }
+
+    now = pki_source_now(source);
 
     pki_answer_init(&answer);
     pki_state_sync(source->redis, source->conf->name,
@@ -451,7 +474,9 @@ pki_holder_heard(pki_source_t *source, int hurry)
 
     if (pki_answer_wait(source, &answer) == PKI_OK
         && (answer.sync.asked_at != source->asked_at
-            || answer.sync.release_at != source->release_at))
+            || answer.sync.asked_at >= now
+            || answer.sync.release_at != source->release_at
+            || answer.sync.release_at >= now))
     {
         source->asked_at = answer.sync.asked_at;
         source->release_at = answer.sync.release_at;

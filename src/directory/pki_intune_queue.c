@@ -6,7 +6,8 @@
  * Graph tells where the service is, each round anew, since it moves.  Then
  * requests are taken in batches, revoked by the round, and answered; those
  * that were not answered come again.  A request whose serial number cannot
- * be read is answered as well: else it would come for ever.
+ * be read is answered as well: else it would come for ever.  One that names
+ * another issuer is left to that CA, which asks the same queue.
  */
 
 #include "pki_intune.h"
@@ -63,7 +64,7 @@ static pki_next_t pki_intune_queue_answered(pki_round_t *round);
 static pki_next_t pki_intune_queue_post(pki_round_t *round,
     const pki_page_shape_t *shape, const char *action, pki_json_writer_t *w);
 static unsigned pki_intune_queue_results(const pki_round_t *round,
-    pki_json_writer_t *w);
+    pki_json_writer_t *w, unsigned *others);
 static void pki_intune_queue_result(const pki_item_t *item,
     pki_json_writer_t *w);
 static int pki_intune_queue_uri(const char *uri);
@@ -249,7 +250,7 @@ pki_intune_queue_ask(pki_round_t *round)
 static pki_next_t
 pki_intune_queue_answer(pki_round_t *round)
 {
-    unsigned            n;
+    unsigned            n, others;
     pki_json_writer_t  *w;
 
     if (!pki_graph_good(round)) {
@@ -267,11 +268,16 @@ pki_intune_queue_answer(pki_round_t *round)
     n = 1;
 
     if (w != NULL) {
-        n = pki_intune_queue_results(round, w);
+        n = pki_intune_queue_results(round, w, &others);
     }
 
     if (n == 0) {
         pki_json_destroy(w);
+
+        if (others) {
+            return PKI_NEXT_DONE;
+        }
+
         return pki_round_fail(round, "none of %zu revocation requests can be "
                               "read", round->told);
     }
@@ -343,10 +349,11 @@ pki_intune_queue_post(pki_round_t *round, const pki_page_shape_t *shape,
 }
 
 
-/* Writes the answers; returns how many. */
+/* Writes the answers; returns how many.  Requests to other CAs are theirs. */
 
 static unsigned
-pki_intune_queue_results(const pki_round_t *round, pki_json_writer_t *w)
+pki_intune_queue_results(const pki_round_t *round, pki_json_writer_t *w,
+    unsigned *others)
 {
     size_t    i;
     unsigned  n;
@@ -356,9 +363,14 @@ pki_intune_queue_results(const pki_round_t *round, pki_json_writer_t *w)
     pki_json_array(w);
 
     n = 0;
+    *others = 0;
 
     for (i = 0; i < round->nitems; i++) {
-        if (round->items[i].context != NULL) {
+
+        if (round->items[i].elsewhere) {
+            (*others)++;
+
+        } else if (round->items[i].context != NULL) {
             pki_intune_queue_result(&round->items[i], w);
             n++;
         }

@@ -6,7 +6,7 @@
  * conf->unmanaged and conf->silent also whether it is managed and when it
  * was last heard of.  The older a server, the older the version of the API
  * that it has: a listing that is not there (404) is asked for in the next
- * older version.
+ * older version, in each round anew.
  *
  * Paging is by number and no snapshot.  A listing counts as complete only
  * when totalCount stayed the same and as many rows came.  The last version
@@ -34,12 +34,11 @@
 #define PKI_JAMF_DEVICE_MASK                                                \
     (PKI_JAMF_USER_MASK|PKI_OBJECT_UNMANAGED|PKI_OBJECT_SILENT)
 
-/* round->count; round->step is 1 */
+/* round->count; round->step is the version asked for, from 1 */
 
 #define PKI_JAMF_SIZE         0         /* of the page asked for */
 #define PKI_JAMF_OFFSET       1         /* of its first row; a multiple */
-#define PKI_JAMF_TOTAL        2         /* totalCount; not told yet: -1, less
-                                           one for each version not there */
+#define PKI_JAMF_TOTAL        2         /* totalCount; -1: not told yet */
 #define PKI_JAMF_LIMIT        3         /* the largest size to ask for */
 
 /* paths; what is of a listing's item and what is of a single record's reply
@@ -389,7 +388,7 @@ pki_jamf_ask(pki_round_t *round, const pki_jamf_list_t *list)
     long long                  size;
     const pki_jamf_version_t  *version;
 
-    version = &list->versions[round->variant];
+    version = &list->versions[round->step - 1];
     size = round->count[PKI_JAMF_SIZE];
 
     if (version->query == NULL) {
@@ -412,6 +411,8 @@ pki_jamf_page(pki_round_t *round, const pki_jamf_list_t *list)
     if (!round->json) {
         return pki_round_fail(round, "the reply holds no listing");
     }
+
+    round->variant = round->step - 1;
 
     if (list->versions[round->variant].query == NULL) {
         return PKI_NEXT_DONE;
@@ -456,9 +457,8 @@ pki_jamf_page(pki_round_t *round, const pki_jamf_list_t *list)
 
 
 /*
- * The collection is not there in this version: the next older one is asked,
- * and after the oldest the newest, for a server may have been updated.  When
- * none is there, or in the middle of a listing, that is a failure like
+ * The collection is not there in this version: the next older one is asked.
+ * When none is there, or in the middle of a listing, that is a failure like
  * another: nothing follows about any record, and the version that was there
  * before stays the one for lookups.
  */
@@ -466,8 +466,6 @@ pki_jamf_page(pki_round_t *round, const pki_jamf_list_t *list)
 static pki_next_t
 pki_jamf_older(pki_round_t *round, const pki_jamf_list_t *list)
 {
-    unsigned  n;
-
     if (round->count[PKI_JAMF_OFFSET] != 0
         || round->count[PKI_JAMF_TOTAL] >= 0)
     {
@@ -475,16 +473,14 @@ pki_jamf_older(pki_round_t *round, const pki_jamf_list_t *list)
                               "(404)");
     }
 
-    for (n = 0; n < PKI_JAMF_VERSIONS && list->versions[n].path; n++) {
-        /* void */
-    }
-
-    round->variant = (round->variant + 1) % n;
-
-    if (--round->count[PKI_JAMF_TOTAL] < -(long long) n) {
+    if (round->step == PKI_JAMF_VERSIONS
+        || list->versions[round->step].path == NULL)
+    {
         return pki_round_fail(round, "the server has no listing of this kind "
                               "(404)");
     }
+
+    round->step++;
 
     return pki_jamf_ask(round, list);
 }
@@ -504,7 +500,7 @@ pki_jamf_damaged(pki_round_t *round, const pki_jamf_list_t *list)
 
     size = round->count[PKI_JAMF_SIZE];
 
-    if (list->versions[round->variant].query == NULL) {
+    if (list->versions[round->step - 1].query == NULL) {
         return PKI_NEXT_RETRY;
     }
 

@@ -28,7 +28,8 @@ static void pki_lookup_found(pki_lookup_call_t *call,
 static void pki_lookup_absent(pki_lookup_call_t *call);
 static pki_rc_t pki_lookup_known(pki_lookup_call_t *call, time_t now,
     unsigned *state);
-static pki_rc_t pki_lookup_confirm(pki_lookup_call_t *call, time_t now);
+static pki_rc_t pki_lookup_confirm(pki_lookup_call_t *call, time_t now,
+    unsigned state);
 static unsigned pki_lookup_gone(const pki_lookup_call_t *call);
 static int pki_lookup_sound(const pki_lookup_call_t *call, time_t since);
 static pki_rc_t pki_lookup_drop(pki_lookup_call_t *call);
@@ -127,7 +128,7 @@ pki_lookup_absent(pki_lookup_call_t *call)
         rc = pki_lookup_drop(call);
 
     } else if (rc == PKI_OK) {
-        rc = pki_lookup_confirm(call, now);
+        rc = pki_lookup_confirm(call, now, state);
     }
 
     if (rc == PKI_OK) {
@@ -179,6 +180,8 @@ pki_lookup_known(pki_lookup_call_t *call, time_t now, unsigned *state)
         return rc;
     }
 
+    *state = PKI_OBJECT_MISSING;
+
     memset(&object, 0, sizeof(object));
     object.id = call->job->id;
     object.state = PKI_OBJECT_MISSING;
@@ -189,8 +192,10 @@ pki_lookup_known(pki_lookup_call_t *call, time_t now, unsigned *state)
 }
 
 
+/* That what was there is missing may be known to the next delta already. */
+
 static pki_rc_t
-pki_lookup_confirm(pki_lookup_call_t *call, time_t now)
+pki_lookup_confirm(pki_lookup_call_t *call, time_t now, unsigned state)
 {
     pki_rc_t             rc;
     long long            since, wait;
@@ -210,6 +215,12 @@ pki_lookup_confirm(pki_lookup_call_t *call, time_t now)
 
     if (rc != PKI_OK) {
         return rc;
+    }
+
+    if (since == 0 && call->resource->delta
+        && !(state & PKI_OBJECT_MISSING))
+    {
+        pki_machine_hurry(call->machine, 0);
     }
 
     wait = source->conf->confirm - since;

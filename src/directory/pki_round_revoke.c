@@ -37,6 +37,8 @@ typedef struct {
 } pki_revoke_t;
 
 
+static int pki_revoke_ours(const pki_directory_conf_t *conf,
+    const char *issuer);
 static pki_rc_t pki_revoke_batch(pki_machine_t *m, pki_revoke_t *revoke,
     size_t n);
 static pki_rc_t pki_revoke_issuer(pki_machine_t *m, pki_revoke_t *revoke,
@@ -62,7 +64,10 @@ pki_round_revoke(pki_machine_t *m, pki_item_t *items, size_t n)
 
     for (i = 0; rc == PKI_OK && i < n; i++) {
 
-        if (items[i].serial == NULL) {
+        items[i].elsewhere = !pki_revoke_ours(m->source->conf,
+                                              items[i].issuer);
+
+        if (items[i].serial == NULL || items[i].elsewhere) {
             continue;
         }
 
@@ -89,6 +94,23 @@ pki_round_revoke(pki_machine_t *m, pki_item_t *items, size_t n)
     }
 
     return rc;
+}
+
+
+/* NULL, no issuer is told: it may be any of ours */
+
+static int
+pki_revoke_ours(const pki_directory_conf_t *conf, const char *issuer)
+{
+    unsigned  k;
+
+    for (k = 0; k < conf->nissuers; k++) {
+        if (pki_revoke_match(issuer, conf->issuers[k].subject)) {
+            return 1;
+        }
+    }
+
+    return issuer == NULL;
 }
 
 
@@ -197,8 +219,6 @@ pki_revoke_issuer(pki_machine_t *m, pki_revoke_t *revoke, size_t n,
     return PKI_OK;
 }
 
-
-/* NULL, no issuer is told: it may be any of ours */
 
 static int
 pki_revoke_match(const char *one, const char *two)

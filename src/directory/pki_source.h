@@ -84,6 +84,8 @@ struct pki_source_s {
     /* pki_holder.c's */
 
     long long                 reported;     /* when it last told */
+    long long                 tried;        /* when it last tried for the
+                                               lease */
     time_t                    asked_at;     /* a round, a release that it */
     time_t                    release_at;   /* has heard of */
     unsigned                  running:1;    /* machines may be at work */

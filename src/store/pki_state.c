@@ -60,11 +60,14 @@ pki_state_unlease(pki_redis_t *redis, const char *directory,
     pki_state_call_t  call;
 
     pki_state_init(&call, redis, directory, token);
+    call.nargs = 1;
+    call.size = sizeof(PKI_NEWS_HINT) + strlen(directory);
 
     if (pki_state_call_begin(&call, &pki_state_lua_unlease, PKI_CELL_DONE,
                              (pki_cell_call_pt) done, data)
         == PKI_OK)
     {
+        pki_state_write_hint(&call);
         pki_state_call_send(&call);
     }
 }

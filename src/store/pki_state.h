@@ -20,7 +20,9 @@
 #include "pki_store.h"
 
 
-#define PKI_STATE_APPLY_MAX   256   /* objects at once; Redis stands still */
+#define PKI_STATE_APPLY_MAX   64    /* objects at once: Redis stands still for
+                                       some 0.5 ms, as do OCSP clients that
+                                       the cache cannot help */
 #define PKI_STATE_KEY_MAX     255   /* octets of a directory's own key */
 #define PKI_STATE_NAME_MAX    1024  /* octets of a UPN or an e-mail address */
 #define PKI_STATE_WANTED_MAX  1000  /* objects that wait to be looked up */
@@ -116,7 +118,10 @@ typedef void (*pki_state_list_pt)(void *data, pki_store_result_t result,
 void pki_state_lease(pki_redis_t *redis, const char *directory,
     const char *token, long ttl, pki_store_done_pt done, void *data);
 
-/* Gives the lease back, if the token holds it; n is 1 when it did. */
+/*
+ * Gives the lease back, if the token holds it; n is 1 when it did.  Wakes
+ * the pollers that wait for it.
+ */
 void pki_state_unlease(pki_redis_t *redis, const char *directory,
     const char *token, pki_store_done_pt done, void *data);
 
@@ -134,7 +139,8 @@ void pki_state_begin(pki_redis_t *redis, const char *directory,
 
 /*
  * Takes object states, at most PKI_STATE_APPLY_MAX, publishing those that
- * changed.  The new state is what `mask` does not cover of the old one, and
+ * changed; not one that is new and has no bit of PKI_OBJECT_BAD, when staged,
+ * and each in any case, when not: somebody may wait for it.  The new state is what `mask` does not cover of the old one, and
  * what was told; sticky bits stay.  An object that is in that state already
  * keeps its `since`; so does one that goes from bad to bad, unless what was
  * told is the earlier.  Of an object told twice the last counts.  A state

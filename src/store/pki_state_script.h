@@ -49,6 +49,9 @@
  * new record begins, unless it is told.
  *
  * A change that is better and worse at once is taken for its worse half.
+ * That an object is new and fine voids no answer: nobody was told good or
+ * revoked for want of it.  But somebody may wait for what is told directly,
+ * not in a listing, so that is news in any case.
  * What MGET does not find may be of another type: GET would say so.
  */
 
@@ -57,7 +60,7 @@
     "local band, bor, bnot = bit.band, bit.bor, bit.bnot\n"                 \
     "local sticky, settled = tonumber(ARGV[4]), tonumber(ARGV[5])\n"        \
     "local bad, weak = tonumber(ARGV[8]), tonumber(ARGV[9])\n"              \
-    "local unclear = tonumber(ARGV[10])\n"                                  \
+    "local unclear, direct = tonumber(ARGV[10]), ARGV[7] == '0'\n"          \
     "local changed, staged, deferred = 0, 0, 0\n"                           \
     "local news, facts, put, ended = {}, {}, {}, {}\n"                      \
     "local due, rest = {}, {}\n"                                            \
@@ -96,8 +99,10 @@
     "  elseif o.mask ~= 0 then\n"                                           \
     "    local name = alias\n"                                              \
     "    if o.alias ~= '*' then name = string.sub(o.alias, 2) end\n"        \
-    "    if new ~= was or name ~= alias then\n"                             \
-    "      news[#news + 1] = ARGV[2] .. o.id\n"                             \
+    "    local change = new ~= was or name ~= alias\n"                      \
+    "    if direct or (change and (was or band(new, bad) ~= 0)) then\n"     \
+    "      news[#news + 1] = ARGV[2] .. o.id end\n"                         \
+    "    if change then\n"                                                  \
     "      facts[#facts + 1] = key\n"                                       \
     "      facts[#facts + 1] = string.format('1 %d %d', new, at)"           \
     "                          .. (name ~= '' and ' ' .. name or '')\n"     \
@@ -142,6 +147,7 @@ static const pki_state_script_t  pki_state_lua_unlease = {
     { "lease" },
     "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {0, 0} end\n"
     "redis.call('DEL', KEYS[1])\n"
+    PKI_STATE_LUA_PUBLISH("ARGV[2]")
     "return {0, 1}"
 };
 

@@ -451,7 +451,8 @@ fuzz_one(void)
     fuzz_meaning(&item);
 
     if (item.object.id
-        && resource->lookup(&conf, 0, item.object.id, url, sizeof(url))
+        && resource->lookup(&conf, 0, item.object.id, item.object.key, url,
+                            sizeof(url))
            == PKI_OK)
     {
         fuzz_clean(url);

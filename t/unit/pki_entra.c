@@ -84,14 +84,20 @@ static const test_case_t  test_devices[] = {
     { "{" ID "," DID ",\"accountEnabled\":true}", DEVICE },
     { "{" ID "," DID ",\"accountEnabled\":false}", DEVICE " disabled" },
     { "{\"accountEnabled\":true," DID "," ID "}", DEVICE },
-    { "{" ID "," DID ",\"accountEnabled\":null}", DEVICE " unclear" },
-    { "{" ID "," DID ",\"accountEnabled\":\"true\"}", DEVICE " unclear" },
-    { "{" ID "," DID ",\"accountEnabled\":1}", DEVICE " unclear" },
-    { "{" ID "," DID ",\"accountEnabled\":0}", DEVICE " unclear" },
-    { "{" ID "," DID ",\"accountEnabled\":{}}", DEVICE " unclear" },
-    { "{" ID "," DID ",\"accountEnabled\":[true]}", DEVICE " unclear" },
+    { "{" ID "," DID ",\"accountEnabled\":null}",
+      DEVICE " unclear; keeps disabled" },
+    { "{" ID "," DID ",\"accountEnabled\":\"true\"}",
+      DEVICE " unclear; keeps disabled" },
+    { "{" ID "," DID ",\"accountEnabled\":1}",
+      DEVICE " unclear; keeps disabled" },
+    { "{" ID "," DID ",\"accountEnabled\":0}",
+      DEVICE " unclear; keeps disabled" },
+    { "{" ID "," DID ",\"accountEnabled\":{}}",
+      DEVICE " unclear; keeps disabled" },
+    { "{" ID "," DID ",\"accountEnabled\":[true]}",
+      DEVICE " unclear; keeps disabled" },
     { "{" ID "," DID ",\"accountEnabled\":true,\"accountEnabled\":false}",
-      DEVICE " unclear" },
+      DEVICE " unclear; keeps disabled" },
     { "{" ID "," DID ",\"AccountEnabled\":true}",
       DEVICE "; keeps disabled,unclear; again in 0" },
     { "{" ID "," DID "}", DEVICE "; keeps disabled,unclear; again in 0" },
@@ -184,19 +190,19 @@ static const test_case_t  test_compliance[] = {
     { ON "\"isCompliant\":true", DEVICE },
     { ON "\"isCompliant\":false", DEVICE " noncompliant" },
     { ON "\"isCompliant\":null", DEVICE " noncompliant" },
-    { ON "\"isCompliant\":\"true\"", DEVICE " unclear" },
-    { ON "\"isCompliant\":1", DEVICE " unclear" },
-    { ON "\"isCompliant\":[]", DEVICE " unclear" },
+    { ON "\"isCompliant\":\"true\"", DEVICE " unclear; keeps noncompliant" },
+    { ON "\"isCompliant\":1", DEVICE " unclear; keeps noncompliant" },
+    { ON "\"isCompliant\":[]", DEVICE " unclear; keeps noncompliant" },
     { ON "\"isManaged\":true",
       DEVICE "; keeps noncompliant,unclear; again in 0" },
     { "\"accountEnabled\":false,\"isCompliant\":false",
       DEVICE " disabled,noncompliant" },
     { "\"isCompliant\":false",
       DEVICE " noncompliant; keeps disabled,unclear; again in 0" },
-    { "\"accountEnabled\":null", DEVICE " unclear; keeps noncompliant;"
-      " again in 0" },
+    { "\"accountEnabled\":null", DEVICE
+      " unclear; keeps disabled,noncompliant; again in 0" },
     { "\"isCompliant\":7",
-      DEVICE " unclear; keeps disabled; again in 0" },
+      DEVICE " unclear; keeps disabled,noncompliant; again in 0" },
 
     /* the grace is an hour; it is 14:13:20Z */
 
@@ -269,8 +275,8 @@ static const test_case_t  test_users[] = {
     { "{" ID ",\"accountEnabled\":true,\"userPrincipalName\":null}", USER },
     { "{" ID ",\"accountEnabled\":true,\"userPrincipalName\":5}", USER },
     { "{" ID ",\"accountEnabled\":null,\"userPrincipalName\":\"a\"}",
-      UPN("a") " unclear" },
-    { "{" ID ",\"accountEnabled\":\"false\"}", USER " unclear" },
+      UPN("a") " unclear; keeps disabled" },
+    { "{" ID ",\"accountEnabled\":\"false\"}", USER " unclear; keeps disabled" },
     { "{" ID ",\"userPrincipalName\":\"a\"}",
       UPN("a") "; keeps disabled,unclear; again in 0" },
     { "{" ID ",\"@removed\":{\"reason\":\"deleted\"}}",
@@ -357,7 +363,8 @@ test_lookups(void)
 
     is_str(test_one_object(DEVICES, "{" ID "," DID ",\"accountEnabled\":"
                            "false}"), DEVICE " disabled", "a device");
-    is_str(test_one_object(DEVICES, "{" ID "," DID "}"), DEVICE " unclear",
+    is_str(test_one_object(DEVICES, "{" ID "," DID "}"),
+           DEVICE " unclear; keeps disabled",
            "a device of which Graph does not say whether it is enabled");
     is_str(test_one_object(DEVICES, "{" ID "}"), "unreadable",
            "a device without its id");
@@ -366,12 +373,13 @@ test_lookups(void)
     is_str(test_one_object(USERS, "{" ID ",\"accountEnabled\":true,"
                            "\"userPrincipalName\":\"a@b.c\"}"),
            UPN("a@b.c"), "a user");
-    is_str(test_one_object(USERS, "{" ID "}"), USER " unclear",
+    is_str(test_one_object(USERS, "{" ID "}"),
+           USER " unclear; keeps disabled",
            "a user of which Graph does not say whether it is enabled");
 
     test_conf.compliance = 1;
     is_str(test_one_object(DEVICES, "{" ID "," DID ",\"accountEnabled\":"
-                           "true}"), DEVICE " unclear",
+                           "true}"), DEVICE " unclear; keeps noncompliant",
            "a device of which Graph does not say whether it is compliant");
 
     ok(test_absent(DEVICES, 404, ERROR("Request_ResourceNotFound", "")),

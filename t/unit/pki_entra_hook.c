@@ -10,10 +10,9 @@
 
 #define SUB   "7f105c7d-2dc5-4530-97cd-4e7ae6534c07"
 
-/* the times of the first subscription: 28 days, and half of them */
+/* 28 days from now, the time that a renewal is asked for */
 
 #define END   "1792419200"
-#define HALF  "1791209600"
 
 #define REPLY(id, expires)                                                  \
     "{\"@odata.context\":\"c\",\"id\":" id ",\"resource\":\"users\","       \
@@ -27,10 +26,10 @@ static char  test_text[256];
 /* a link with the tag of the present configuration */
 
 static const char *
-test_link(const char *id, long long expires, long long renew)
+test_link(const char *id, long long expires, long long renewed)
 {
     (void) snprintf(test_text, sizeof(test_text), "%s,%s,%lld,%lld", test_tag,
-                    id, expires, renew);
+                    id, expires, renewed);
 
     return test_text;
 }
@@ -85,7 +84,7 @@ test_create(void)
     (void) snprintf(test_tag, sizeof(test_tag), "%.8s", test_round.link);
 
     is_int(strspn(test_tag, "0123456789abcdef"), 8, "a tag of eight digits");
-    is_str(test_round.link + 8, "," SUB "," END "," HALF, "and is kept");
+    is_str(test_round.link + 8, "," SUB "," END ",1790000000", "and is kept");
     ok(strstr(test_round.link, "s3cret") == NULL, "without the secret");
 
     /* Graph gives less time than it was asked for */
@@ -93,8 +92,7 @@ test_create(void)
     (void) test_begin(HOOK, 1, NULL);
     is_int(test_reply(201, REPLY("\"" SUB "\"", "\"2026-09-21T15:13:20Z\"")),
            PKI_NEXT_DONE, "an hour only");
-    is_str(test_round.link + 8, "," SUB ",1790003600,1790001800",
-           "half of it must pass");
+    is_str(test_round.link + 8, "," SUB ",1790003600,1790000000", "is kept");
 }
 
 
@@ -105,22 +103,22 @@ test_renew(void)
 
     test_reset();
 
-    is_int(test_begin(HOOK, 1, test_link(SUB, TEST_NOW + 10, TEST_NOW + 1)),
+    is_int(test_begin(HOOK, 1, test_link(SUB, TEST_NOW + 10, TEST_NOW - 8)),
            PKI_NEXT_DONE, "it is not time yet");
     is_int(test_asked, 0, "no request");
     is_int(test_links, 0, "the link stays");
 
-    is_int(test_begin(HOOK, 1, test_link(SUB, TEST_NOW + 10, TEST_NOW)),
-           PKI_NEXT_FETCH, "it is time");
+    is_int(test_begin(HOOK, 1, test_link(SUB, TEST_NOW + 10, TEST_NOW - 10)),
+           PKI_NEXT_FETCH, "it is time: half of it has passed");
     is_str(test_method, "PATCH", "a renewal");
     is_str(test_url, "/v1.0/subscriptions/" SUB, "of this one");
     is_str(test_body, "{\"expirationDateTime\":\"2026-10-19T14:13:20Z\"}",
            "its body");
     is_int(test_reply(200, REPLY("\"" SUB "\"", "\"2026-10-19T14:13:20Z\"")),
            PKI_NEXT_DONE, "renewed");
-    is_str(test_round.link + 8, "," SUB "," END "," HALF, "and kept");
+    is_str(test_round.link + 8, "," SUB "," END ",1790000000", "and kept");
 
-    (void) test_begin(HOOK, 1, test_link(SUB, TEST_NOW + 10, TEST_NOW));
+    (void) test_begin(HOOK, 1, test_link(SUB, TEST_NOW + 10, TEST_NOW - 10));
     is_int(test_reply(404, ERROR("ResourceNotFound", "")), PKI_NEXT_FETCH,
            "it is gone");
     is_str(test_method, "POST", "a new one");
@@ -129,7 +127,7 @@ test_renew(void)
     is_str(test_said, "a subscription refused with status 404 "
            "(ResourceNotFound)", "the sentence");
 
-    (void) test_begin(HOOK, 1, test_link(SUB, TEST_NOW + 10, TEST_NOW));
+    (void) test_begin(HOOK, 1, test_link(SUB, TEST_NOW + 10, TEST_NOW - 10));
     is_int(test_reply(403, ERROR("Forbidden", "")), PKI_NEXT_FAIL,
            "a renewal that is refused");
     is_int(test_links, 0, "the link stays");
@@ -139,7 +137,7 @@ test_renew(void)
 
     /* a subscription of another address or secret is of no use */
 
-    link = test_link(SUB, TEST_NOW + 10, TEST_NOW + 5);
+    link = test_link(SUB, TEST_NOW + 10, TEST_NOW);
     test_conf.hook_secret = "another";
     (void) test_begin(HOOK, 1, link);
     is_str(test_method, "POST", "another secret");
@@ -153,6 +151,41 @@ test_renew(void)
     test_conf.hook_url = "https://pki.example/hook2";
     (void) test_begin(HOOK, 1, link);
     is_str(test_method, "POST", "another address");
+}
+
+
+/* Graph tells of the subscription's life, and the hook asks for a round */
+
+static void
+test_asked_for(void)
+{
+    size_t  i;
+
+    static const struct {
+        long         renewed;       /* from now */
+        long         asked;
+        pki_next_t   next;
+        const char  *name;
+    } asks[] = {
+        { -100, -50, PKI_NEXT_FETCH, "asked for since it was renewed" },
+        { -100, 0, PKI_NEXT_FETCH, "asked for now" },
+        { -100, -100, PKI_NEXT_FETCH, "asked for in the same second" },
+        { -100, -101, PKI_NEXT_DONE, "asked for before it was renewed" },
+        { 0, 0, PKI_NEXT_DONE, "renewed in this second" },
+        { 0, 1, PKI_NEXT_DONE, "by a clock that is ahead" }
+    };
+
+    test_reset();
+
+    for (i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
+        test_asked_at = TEST_NOW + asks[i].asked;
+
+        is_int(test_begin(HOOK, 1, test_link(SUB, TEST_NOW + 1000,
+                                             TEST_NOW + asks[i].renewed)),
+               asks[i].next, "%s", asks[i].name);
+    }
+
+    test_asked_at = 0;
 }
 
 
@@ -287,6 +320,7 @@ main(void)
     test_wanted();
     test_create();
     test_renew();
+    test_asked_for();
     test_links_of();
     test_replies();
     test_memory();

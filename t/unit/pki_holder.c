@@ -99,6 +99,37 @@ test_leases(void)
 }
 
 
+/* The default lease is tried for each five seconds; a hint is quicker. */
+
+static void
+test_hinted(void)
+{
+    int                    i;
+    long                   ms;
+    pki_poller_t          *poller;
+    pki_directory_conf_t   conf;
+
+    test_redis("FLUSHALL");
+    test_redis("SET pki:{dir}:lease %s", "other 1");
+    test_conf(&conf, "dir");
+    poller = test_start(&conf, 1, "a", 0);
+    (void) usleep(200 * 1000);
+    ok(test_free(poller), "somebody else polls");
+
+    for (i = 0; i < 100; i++) {
+        pki_poller_hint(poller, "dir", 3);
+        (void) usleep(1000);
+    }
+
+    ok(test_free(poller), "hints do not take the lease away");
+    test_redis("DEL pki:{dir}:lease");
+    pki_poller_hint(poller, "dir", 3);
+    ms = test_until(test_held, poller);
+    ok(ms >= 0 && ms < 1000, "free, and hinted at: taken in %ld ms", ms);
+    test_end(poller, "with hints");
+}
+
+
 static void
 test_redis_gone(void)
 {
@@ -156,6 +187,7 @@ main(void)
     test_serve();
 
     test_leases();
+    test_hinted();
     test_redis_gone();
     test_frozen();
 

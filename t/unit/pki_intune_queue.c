@@ -269,7 +269,8 @@ test_answers(void)
                            REQUEST("\"d\"", "\"57\"", "null") ","
                            REQUEST("\"e \\\"\"", "\"58\"", "null") ","
                            REQUEST("\"f\"", "\"?\"", "null") ","
-                           REQUEST("null", "\"59\"", "null")));
+                           REQUEST("null", "\"59\"", "null") ","
+                           REQUEST("\"h\"", "\"60\"", "\"CN=b\"")));
 
     test_items[0].result = PKI_STORE_DONE;
     test_items[1].result = PKI_STORE_SAME;
@@ -277,6 +278,7 @@ test_answers(void)
     test_items[3].result = PKI_STORE_NOT_FOUND;
     test_items[4].result = PKI_STORE_FAILED;
     test_items[5].result = PKI_STORE_DONE;
+    test_items[6].elsewhere = 1;
 
     is_int(test_round.resource->next(&test_round), PKI_NEXT_FETCH,
            "the requests");
@@ -299,9 +301,16 @@ test_answers(void)
            NO_OF("e \\\"", "ServiceUnavailableException",
                  "the revocation could not be stored") ","
            NO_OF("f", "ParameterDataInvalidError",
-                 "the serial number cannot be read") "]}", "each is answered");
+                 "the serial number cannot be read") "]}",
+           "each is answered that is ours to answer");
 
     is_int(test_reply(200, YES), PKI_NEXT_DONE, "the answers are taken");
+
+    test_found();
+    test_receive(200, LIST(REQUEST("\"h\"", "\"60\"", "\"CN=b\"")));
+    test_items[0].elsewhere = 1;
+    is_int(test_round.resource->next(&test_round), PKI_NEXT_DONE,
+           "none is ours to answer");
 }
 
 

@@ -267,24 +267,24 @@ test_versions(void)
     is_int(test_reply(200, test_list("id", 1, 1, 1)), PKI_NEXT_DONE,
            "and is there");
 
-    (void) test_begin(COMPUTERS);
-    is_int(strncmp(test_url, "/api/v1/computers-inventory?", 28), 0,
-           "which is remembered");
     is_int(COMPUTERS->lookup(&test_conf, test_round.variant,
                              "jamf-computer/17", NULL, url, sizeof(url)),
-           PKI_OK, "also by lookups");
+           PKI_OK, "also for lookups");
     is_str(url, "/api/v1/computers-inventory/17?section=GENERAL", "URL");
 
-    is_int(test_reply(404, NULL), PKI_NEXT_FETCH, "it is gone");
+    (void) test_begin(COMPUTERS);
     is_int(strncmp(test_url, "/api/v4/computers-inventory?", 28), 0,
            "the newest is tried again");
-    is_int(test_reply(404, NULL), PKI_NEXT_FETCH, "nor is that there");
+    is_int(test_round.variant, 2, "but not by lookups");
+    is_int(test_reply(404, NULL), PKI_NEXT_FETCH, "it is not there");
+    is_int(test_reply(404, NULL), PKI_NEXT_FETCH, "nor is the next");
     is_int(test_reply(404, NULL), PKI_NEXT_FAIL, "none is there");
     ok(strstr(test_said, "no listing of this kind") != NULL, "and said");
     is_int(test_round.variant, 2, "lookups go on as before");
     (void) test_begin(COMPUTERS);
-    is_int(strncmp(test_url, "/api/v1/computers-inventory?", 28), 0,
-           "and so does the next round");
+    is_int(test_reply(200, test_list("id", 1, 1, 1)), PKI_NEXT_DONE,
+           "an update of the server");
+    is_int(test_round.variant, 0, "is noticed");
 
     test_reset();
     test_conf.page = 1;
@@ -307,13 +307,15 @@ test_versions(void)
     is_int(test_nitems, 2, "two users");
     is_str(test_items[0].object.id, "jamf-user/7", "numbers, not strings");
     (void) test_begin(USERS);
+    is_str(test_url, "/api/v1/users?sort=id:asc&page=0&page-size=500",
+           "v1 is asked again");
+    (void) test_reply(404, NULL);
     is_int(test_reply(500, "{}"), PKI_NEXT_RETRY, "nothing to halve");
     (void) test_begin(USERS);
+    (void) test_reply(404, NULL);
     is_int(test_reply(200, "{}"), PKI_NEXT_FAIL, "no \"users\"");
     (void) test_begin(USERS);
-    is_int(test_reply(404, NULL), PKI_NEXT_FETCH, "the server was updated");
-    is_str(test_url, "/api/v1/users?sort=id:asc&page=0&page-size=500",
-           "v1 is asked");
+    (void) test_reply(404, NULL);
     is_int(test_reply(404, NULL), PKI_NEXT_FAIL, "neither is there");
     is_int(test_round.variant, 1, "as before");
 }

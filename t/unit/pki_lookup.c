@@ -102,6 +102,47 @@ test_unknown(void)
 }
 
 
+/* its deletion may be in the next delta: no need to wait for the interval */
+
+static void
+test_hurry(void)
+{
+    test_begin();
+    test_resource.delta = 1;
+    test_machine.hurried = 0;
+
+    test_want(DEVICE_1);
+    test_reply(0, 404, GONE, NULL);
+    is_int(test_machine.hurried, 0, "what was never there hurries nobody");
+    (void) test_tick(120 * 1000);
+    test_reply(1, 404, GONE, NULL);
+    is_int(test_state(DEVICE_1), PKI_OBJECT_DELETED, "also when confirmed");
+    is_int(test_machine.hurried, 0, "nor then");
+
+    test_begin();
+    test_machine.hurried = 0;
+    test_redis("SET pki:{dir}:object:%s %s", DEVICE_1, "1 0 77");
+    test_want(DEVICE_1);
+    test_reply(0, 404, GONE, NULL);
+    is_int(test_machine.hurried, 1, "what was there does");
+    test_want(DEVICE_1);
+    test_reply(1, 404, GONE, NULL);
+    is_int(test_machine.hurried, 2, "in the same second too");
+    (void) test_tick(30 * 1000);
+    test_want(DEVICE_1);
+    test_reply(2, 404, GONE, NULL);
+    is_int(test_machine.hurried, 2, "but not later");
+
+    test_begin();
+    test_resource.delta = 0;
+    test_machine.hurried = 0;
+    test_redis("SET pki:{dir}:object:%s %s", DEVICE_1, "1 0 77");
+    test_want(DEVICE_1);
+    test_reply(0, 404, GONE, NULL);
+    is_int(test_machine.hurried, 0, "a listing is no delta");
+}
+
+
 static void
 test_known(void)
 {
@@ -521,6 +562,7 @@ main(void)
 
     test_wanted();
     test_unknown();
+    test_hurry();
     test_known();
     test_strangers();
     test_pauses();

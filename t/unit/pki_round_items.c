@@ -112,6 +112,7 @@ test_serials(void)
     is_int(test_results[1], PKI_STORE_NOT_FOUND, "another issuer is meant");
     is_int(test_results[2], PKI_STORE_DONE, "one of ours, not recorded");
     is_int(test_results[3], PKI_STORE_NOT_FOUND, "nobody's");
+    is_int(test_elsewhere[3], 0, "it may be meant for us");
     test_string("1 5 1790000000 0 directory:corp",
                 "HGET pki:{ca}:revoked 0A11");
     test_string("1 5 1790000000 0 directory:corp",
@@ -191,6 +192,8 @@ test_names(void)
                         names[i].name);
 
         (void) test_answer(LIST, 200, text);
+        is_int(test_elsewhere[0], !names[i].same, "\"%s\": whose it is",
+               names[i].name);
         is_int(test_results[0], names[i].same ? PKI_STORE_DONE
                                               : PKI_STORE_NOT_FOUND,
                "\"%s\"", names[i].name);

@@ -110,10 +110,12 @@ test_lease(void)
     test_do(unlease, "dir", "b 2", test_done);
     is_int(got.result, PKI_STORE_DONE, "another gives it back");
     is_int(got.n, 0, "which does nothing");
+    test_news(NULL);
     test_string("a 1", "GET pki:{dir}:lease");
 
     test_do(unlease, "dir", "a 1", test_done);
     is_int(got.n, 1, "given back");
+    test_news("hint:dir");
     test_do(unlease, "dir", "a 1", test_done);
     is_int(got.n, 0, "only once");
 

@@ -41,6 +41,7 @@ static char                  test_body[262144];
 static const char *const    *test_headers;
 static int                   test_foreign;
 static unsigned              test_asked;
+static time_t                test_asked_at;     /* that of the round */
 static unsigned              test_links;        /* pki_round_link() */
 static char                  test_said[512];    /* pki_round_fail() */
 
@@ -369,6 +370,7 @@ test_begin(const pki_resource_t *resource, int full, const char *link)
     test_round.conf = &test_conf;
     test_round.resource = resource;
     test_round.now = TEST_NOW;
+    test_round.asked = test_asked_at;
     test_round.full = full != 0;
     test_round.variant = variant;
     test_round.link = link ? strdup(link) : NULL;

@@ -37,6 +37,7 @@ struct pki_machine_s {
     time_t     at;
     time_t     full_at;
     long long  number;
+    unsigned   hurried;
 };
 
 
@@ -201,6 +202,15 @@ long long
 pki_machine_number(const pki_machine_t *machine)
 {
     return machine->number;
+}
+
+
+void
+pki_machine_hurry(pki_machine_t *machine, int urgent)
+{
+    (void) urgent;
+
+    machine->hurried++;
 }
 
 

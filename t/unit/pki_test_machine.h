@@ -70,6 +70,7 @@ static pki_dialect_t     test_dialect;
 static int               test_fetches;      /* setups by next() */
 static int               test_server_errors;    /* seen by next() */
 static pki_store_result_t  test_results[4];     /* of items, as next() saw */
+static unsigned            test_elsewhere[4];
 
 
 /* the poller's */
@@ -372,6 +373,7 @@ test_next(pki_round_t *round)
 
     for (i = 0; i < round->nitems && i < 4; i++) {
         test_results[i] = round->items[i].result;
+        test_elsewhere[i] = round->items[i].elsewhere;
     }
 
     if (round->step++ == 0) {

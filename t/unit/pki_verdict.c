@@ -432,6 +432,18 @@ test_facts(const test_row_t *row, pki_facts_t *facts, pki_policy_t *policy)
 static time_t
 test_life(const test_row_t *row)
 {
+    unsigned  i, edge;
+
+    for (i = 0, edge = 0; i < 2 && !(row->flags & O); i++) {
+        edge |= row->objects[i].sync == EDGE;
+    }
+
+    if (edge && (row->outcome == PKI_OUTCOME_GOOD
+                 || row->outcome == PKI_OUTCOME_HOLD))
+    {
+        return 1;
+    }
+
     switch (row->outcome) {
 
     case PKI_OUTCOME_GOOD:
@@ -489,6 +501,67 @@ test_row(const test_row_t *row)
     ok(bare.outcome == v.outcome && bare.reason == v.reason
        && bare.revoked_at == v.revoked_at && bare.extended == v.extended
        && bare.next_update == v.next_update, "%s: as it was", row->name);
+}
+
+
+/* an answer ends when one of its facts does */
+
+static void
+test_expiry(void)
+{
+    unsigned        i;
+    pki_facts_t     facts;
+    pki_policy_t    policy;
+    pki_verdict_t   v;
+
+    static const struct {
+        long          ago;          /* of the first's last round */
+        long          age;          /* of its facts, at most */
+        unsigned      last;
+        unsigned      state;
+        long          life;
+        const char   *name;
+    } rows[] = {
+        { 0, 1000, 0, 0, TEST_GOOD, "longer than an answer" },
+        { 400, 1000, 0, 0, TEST_GOOD, "as long" },
+        { 401, 1000, 0, 0, TEST_GOOD - 1, "a second less" },
+        { 990, 1000, 0, 0, 10, "soon to end" },
+        { 1000, 1000, 0, 0, 1, "about to" },
+        { 990, 1000, 1, 0, TEST_GOOD, "the last count on" },
+        { 990, 0, 0, 0, TEST_GOOD, "for ever" },
+        { 990, 1000, 0, PKI_OBJECT_DISABLED, 10, "a hold" },
+        { 990, 1000, 0, PKI_OBJECT_DELETED, TEST_REVOKED, "a deletion" },
+        { -5, 1000, 0, 0, TEST_GOOD, "a clock that is ahead" },
+    };
+
+    memset(&policy, 0, sizeof(policy));
+    policy.good = TEST_GOOD;
+    policy.hold = TEST_HOLD;
+    policy.revoked = TEST_REVOKED;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        memset(&facts, 0, sizeof(facts));
+        facts.recorded = 1;
+        facts.manual = PKI_REASON_NONE;
+        facts.nobjects = 2;
+        facts.objects[0] = (pki_object_fact_t) {
+            .directory = "one", .id = "device/a", .found = 1,
+            .state = rows[i].state, .since = 7,
+            .synced_at = TEST_NOW - rows[i].ago, .max_age = rows[i].age,
+            .last = rows[i].last
+        };
+        facts.objects[1] = facts.objects[0];
+        facts.objects[1].state = 0;
+        facts.objects[1].synced_at = TEST_NOW;
+
+        (void) pki_verdict(&v, &facts, &policy, TEST_NOW, NULL);
+        is_int(v.next_update - TEST_NOW, rows[i].life, "%s", rows[i].name);
+
+        facts.own = 1;
+        (void) pki_verdict(&v, &facts, &policy, TEST_NOW, NULL);
+        is_int(v.next_update - TEST_NOW, TEST_GOOD, "%s: not the CA's own",
+               rows[i].name);
+    }
 }
 
 
@@ -811,6 +884,7 @@ main(void)
         test_row(&test_rows[i]);
     }
 
+    test_expiry();
     test_causes();
     test_groups();
     test_group_of_four();

@@ -108,6 +108,7 @@ load_module $t->{build}/ngx_http_pki_module.so;
 daemon $daemon;
 env ASAN_OPTIONS;
 env LSAN_OPTIONS;
+env TSAN_OPTIONS;
 $user
 worker_processes $workers;
 pid $dir/nginx.pid;
@@ -141,7 +142,7 @@ sub binary {
     my ($n) = @_;
 
     return $ENV{TEST_NGINX_BINARY} if $ENV{TEST_NGINX_BINARY};
-    return "$n->{t}{build}/nginx" if $ENV{TEST_PKI_ASAN};
+    return "$n->{t}{build}/nginx" if $ENV{TEST_PKI_SANITIZER};
     return -x '/usr/sbin/nginx' ? '/usr/sbin/nginx' : 'nginx';
 }
 

@@ -38,7 +38,9 @@ my $env;
 sub new {
     my ($class, %o) = @_;
 
-    my $build = "$top/.build" . ($ENV{TEST_PKI_ASAN} ? '/asan' : '');
+    # "asan" or "tsan": an nginx and a module with that sanitizer
+    my $sanitizer = $ENV{TEST_PKI_SANITIZER};
+    my $build = "$top/.build" . ($sanitizer ? "/$sanitizer" : '');
 
     for ("$build/ngx_http_pki_module.so", "$top/.build/pki-admin") {
         BAIL_OUT("$_ is not there: run scripts/build") unless -e $_;
@@ -49,6 +51,8 @@ sub new {
                          'detect_odr_violation=0';
     $ENV{LSAN_OPTIONS} =
         "suppressions=$top/t/lib/lsan.supp:print_suppressions=0";
+    $ENV{TSAN_OPTIONS} = join ':', grep { defined } $ENV{TSAN_OPTIONS},
+                         "suppressions=$top/t/tsan.supp";
 
     $env = bless {
         dir    => tempdir('pki-XXXXXX', TMPDIR => 1),

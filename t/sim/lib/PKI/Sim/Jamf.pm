@@ -344,6 +344,8 @@ sub _one {
         or return $self->api_error(404, 'INVALID_ID', 'No such object.',
                                    'id', $id);
 
+    return $self->api_error(500, 'INTERNAL_ERROR', 'The record is damaged.')
+        if $f->{_bad} && $kind eq 'computer';
     return $self->answer(200, $make->($f));
 }
 
