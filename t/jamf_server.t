@@ -104,6 +104,28 @@ unlike($n->log, qr/jamf~S3cret|eyJ/, 'no secret in the log');
 
 $j->option(token_lifetime => 600);
 
+# an account: its token is kept alive, which ends the one before; what it
+# "expires" at is told by a clock that may be wrong
+
+$j->option(user_token_lifetime => 2);
+$j->control('POST', 'clock', { skew => -600 });
+
+my $a = PKI::Directory->new($t, jamf => {
+    name => 'account', sim => $j, login => 'account api;',
+    secret => $j->option->{password},
+});
+
+$a->becomes($certs{users}[0], 'good', 'with an account');
+$j->log_clear;
+sleep 2.5;
+@log = grep { $_->{target} =~ m{/auth/} } $j->log;
+ok(@log >= 1 && @log <= 4, 'kept alive: ' . @log . ' in 2.5 s');
+is(scalar(grep { $_->{target} !~ m{/auth/keep-alive$} } @log), 0,
+   'without the password');
+is(scalar refused(), 0, 'none is used up to its end');
+$a->{nginx}->stop;
+$j->control('POST', 'clock', { skew => 0 });
+
 # J2: an older server, and one that was updated
 
 $j->option(versions => [1]);

@@ -179,9 +179,11 @@ for (['null', undef], ['a string', 'true'], ['a number', 1], ['an object', {}],
 
     $d->becomes($cert[$_], 'tryLater', "C13: $what", 3)
         for $enabled, $compliant;
-    ok(wait_until(5, sub { object('entra', "device/$device[$compliant]{deviceId}")
-                           =~ /^1 / }), "C13: $what: taken")
-        or diag(object('entra', "device/$device[$compliant]{deviceId}"));
+
+    my $id = "device/$device[$compliant]{deviceId}";
+
+    ok(wait_until(5, sub { object('entra', $id) =~ /^1 / }),
+       "C13: $what: taken") or diag(object('entra', $id));
     is($d->status($cert[$_]), 'tryLater', "C13: $what: and not good")
         for $enabled, $compliant;
 }

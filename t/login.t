@@ -14,7 +14,8 @@ my $token = 'oauth2/v2\.0/token';
 
 my $t = PKI::Test->new;
 my $d = PKI::Directory->new($t, entra => {
-    text => 'resources devices; full 0; page 2; stall_timeout 1s; backoff 300ms;',
+    text => 'resources devices; full 0; page 2; stall_timeout 1s;'
+            . 'backoff 300ms;',
 });
 my $n = $d->{nginx};
 my $g = $d->{sim}{graph};

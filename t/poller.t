@@ -13,6 +13,7 @@ use PKI::Directory;
 
 my $t = PKI::Test->new;
 my $reloads = $ENV{TEST_PKI_SANITIZER} ? 10 : 50;
+my $tsan = ($ENV{TEST_PKI_SANITIZER} // '') eq 'tsan';
 my $slow = $ENV{TEST_PKI_SANITIZER} ? 4 : 1;   # a sanitizer's time
 
 # the mask of signals that only faults may be missing in
@@ -20,7 +21,19 @@ my @faults = (4, 7, 8, 11);     # ILL, BUS, FPE, SEGV
 my @sent = (1, 2, 3, 10, 12, 13, 14, 15, 17, 28, 29);
 
 
-sub threads { return map { m{(\d+)$} } glob "/proc/$_[0]/task/*" }
+# all but that of ThreadSanitizer, which has no name of its own; the pollers
+
+sub threads {
+    my ($pid) = @_;
+
+    return grep { !$tsan || $_ == $pid || named($pid, $_) }
+           map { m{(\d+)$} } glob "/proc/$pid/task/*";
+}
+
+sub named {
+    my ($pid, $tid) = @_;
+    return slurp("/proc/$pid/task/$tid/comm") eq "pki-poller\n";
+}
 
 sub fds {
     my ($pid, $regex) = @_;
@@ -38,7 +51,8 @@ sub field {
 # the worker with the thread; the others
 sub poller {
     my ($n, $master) = @_;
-    my @with = grep { threads($_) > 1 } $n->workers($master);
+    my @with = grep { my $pid = $_; grep { named($pid, $_) } threads($pid) }
+               $n->workers($master);
 
     return wantarray ? @with : $with[0];
 }
@@ -97,11 +111,11 @@ $d->becomes($cert, 'good', 'a device');
 is(scalar(my @with = poller($n)), 1, 'one worker has the thread');
 
 my $pid = $with[0];
-my ($thread) = grep { $_ != $pid } threads($pid);
+my ($thread) = grep { named($pid, $_) } threads($pid);
 my $blocked = hex field($pid, $thread, 'SigBlk');
 
 ok($blocked & 1 << $_ - 1, "signal $_ is blocked in it") for @sent;
-ok(!($blocked & 1 << $_ - 1), "fault $_ is not") for @faults;
+ok($tsan || !($blocked & 1 << $_ - 1), "fault $_ is not") for @faults;
 is(hex field($pid, $pid, 'SigBlk'), 0, 'none is in the worker');
 is(scalar(threads($n->master)), 1, 'none in the master');
 like(lease(), qr/:$pid /, 'it holds the lease');
@@ -248,25 +262,25 @@ ok($n->ready, 'ready');
 enable(1);
 $d->becomes($cert, 'good', 'before');
 
-my $fds = 0;
+my $fds = fds($n->master, qr/./);
 
 for my $i (1 .. $reloads) {
     $t->redis_cli('hdel', 'pki:{entra}:sync', 'devices.link');
     $n->reload or fail("reload $i");
     enable($i % 2) if $i % 10 == 0;
-    $fds = fds($n->master, qr/./) if $i == 5;
 }
 
 cmp_ok(scalar(() = $n->log =~ /this process polls it/g), '>', $reloads / 2,
        'most of them have polled');
 
-cmp_ok(fds($n->master, qr/./), '<=', $fds, "no descriptor was lost in $reloads");
 is(scalar(threads($n->master)), 1, 'no thread in the master');
 ok(wait_until(10, sub { $n->workers == 2
     && slurp("/proc/${\ $n->master}/task/${\ $n->master}/children")
        =~ /^\d+ \d+ ?$/ }), 'no process is left over');
 is(join(' ', sort map { scalar threads($_) } $n->workers), '1 2',
    'one thread in one of the workers');
+ok(wait_until(5, sub { fds($n->master, qr/./) <= $fds }),
+   "no descriptor was lost in $reloads");
 enable(0);
 $d->becomes($cert, 'hold', 'after');
 ok(wait_until(20, sub {
@@ -275,7 +289,8 @@ ok(wait_until(20, sub {
 ($pid) = poller($n);
 $fds = fds($pid, qr/./);
 $d->round('entra', 'devices');
-cmp_ok(fds($pid, qr/./), '<=', $fds + 1, 'rounds need no more descriptors');
+ok(wait_until(5, sub { fds($pid, qr/./) <= $fds }),
+   'rounds need no more descriptors');
 $n->stop;
 
 

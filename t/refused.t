@@ -150,7 +150,8 @@ my $stranger = $t->ca('stranger');
 my $ip = 'subjectAltName=IP:127.0.0.1';
 my %peer = (
     right   => [$ca, $ip],
-    name    => [$ca, 'subjectAltName=DNS:graph.example', qr/name matches|does not match/],
+    name    => [$ca, 'subjectAltName=DNS:graph.example',
+                qr/name matches|does not match/],
     expired => [$ca, $ip, qr/certificate has expired/, days => -1],
     unknown => [$stranger, $ip, qr/unable to get local issuer/],
     old     => [$ca, $ip, qr/unsupported protocol/, version => 'TLSv1'],

@@ -20,11 +20,15 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
 
+#define PKI_POLLER_NAME   "pki-poller"
+#define PKI_POLLER_NICE   10        /* as nice(1) is by default */
 #define PKI_POLLER_LEASE  15000     /* milliseconds */
 #define PKI_POLLER_SLEEP  60000     /* at most, whatever a machine says */
 #define PKI_POLLER_LEAVE  30        /* to give all leases back; the join has
@@ -245,6 +249,14 @@ pki_poller_thread(void *data)
     long      wait, timeout;
     uint64_t  rings;
     unsigned  i;
+
+    /* for whoever looks at the process; no harm if it cannot be */
+
+    (void) prctl(PR_SET_NAME, PKI_POLLER_NAME, 0, 0, 0);
+
+    /* of this thread alone: requests come first */
+
+    (void) setpriority(PRIO_PROCESS, 0, PKI_POLLER_NICE);
 
     while (pki_poller_heed(poller)) {
         timeout = PKI_POLLER_SLEEP;

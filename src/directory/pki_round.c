@@ -505,7 +505,14 @@ pki_round_over(pki_machine_t *m, pki_next_t how, long wait)
     m->how = how;
     m->wait = wait > 0 ? wait : 0;
 
-    if (how == PKI_NEXT_FAIL && m->objects == 0) {
+    /*
+     * Of what a delta tells of one object in several places the last counts,
+     * and the old link will tell all of it again: a part is not settled.
+     */
+
+    if (how == PKI_NEXT_FAIL
+        && (m->objects == 0 || (m->round.resource->delta && !m->round.full)))
+    {
         pki_round_failed(m);
         return;
     }

@@ -20,6 +20,9 @@
                                            the ticket; it costs no syscall */
 #define NGX_HTTP_PKI_LOOKUPS_MAX 512    /* flights that may wait like that */
 
+#define NGX_HTTP_PKI_ABSENT                                                   \
+    (PKI_OBJECT_DELETED|PKI_OBJECT_REMOVED|PKI_OBJECT_MISSING)
+
 
 /* on the heap until it lands for good; the transport's callback ends it */
 
@@ -293,18 +296,19 @@ ngx_http_pki_ask_end(ngx_http_pki_worker_t *worker)
 
 /*
  * "devices all": a device that a directory does not know by the id in the
- * certificate may be there under another one.  Once per flight; NGX_AGAIN:
- * it will land again.
+ * certificate, or was told not to have, may be there under another one.
+ * Once per flight; NGX_AGAIN: it will land again.
  */
 
 static ngx_int_t
 ngx_http_pki_translate(ngx_http_pki_flight_t *flight,
     const pki_store_found_t *found)
 {
-    char               *other;
-    unsigned            i, k;
-    pki_redis_t        *redis;
-    pki_store_query_t  *query;
+    char                     *other;
+    unsigned                  i, k;
+    pki_redis_t              *redis;
+    pki_store_query_t        *query;
+    const pki_object_fact_t  *fact;
 
     if (flight->resolved || !flight->issuer->devices) {
         return NGX_DECLINED;
@@ -319,7 +323,11 @@ ngx_http_pki_translate(ngx_http_pki_flight_t *flight,
 
     for (i = 0; i < query->nobjects; i++) {
 
-        if (query->objects[i].group == 0 || found->facts.objects[i].found) {
+        fact = &found->facts.objects[i];
+
+        if (query->objects[i].group == 0
+            || (fact->found && !(fact->state & NGX_HTTP_PKI_ABSENT)))
+        {
             continue;
         }
 
