@@ -142,7 +142,7 @@ fine('everything', http => 'pki_zone 2m; pki_news_timeout 3s;'
      . "ca_file $ca; proxy http://127.0.0.1:3128; connect_timeout 3s;"
      . 'request_timeout 30s; stall_timeout 5s; max_size 8m; interval 20s;'
      . 'full 12h; backoff 1m; confirm 2m; settle 30s; page 500; lookups 5;'
-     . 'lookup_timeout 1s; restore on; compliance on grace=30m;'
+     . 'lookup_timeout 1s; restore on; absent later; compliance on grace=30m;'
      . 'risk medium high; resources devices users; max_age 2h later;'
      . "guard 20% min=5 rounds=2; hook_url https://pki.example/hook;"
      . "hook_secret_file $dir/secret; }", in_store => 'database 3; user u;'
@@ -275,7 +275,7 @@ directory($_->[0], $_->[1], "$login $_->[0];")
         ['backoff 0', 'backoff'], ['confirm x', 'confirm'],
         ['settle x', 'settle'], ['page many', 'page'],
         ['lookups none', 'lookups'], ['lookup_timeout x', 'lookup_timeout'],
-        ['restore maybe', 'restore'], ['wipe maybe', 'wipe'],
+        ['restore maybe', 'restore'], ['absent gone', 'gone'], ['wipe maybe', 'wipe'],
         ['compliance maybe', 'maybe'], ['compliance on grace=x', 'grace=x'],
         ['risk extreme', 'extreme'], ['risk off high', 'off'],
         ['unmanaged x', 'unmanaged'], ['silent x', 'silent'],

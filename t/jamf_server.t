@@ -1,5 +1,5 @@
-# What a server of Jamf Pro does besides telling of its records: the rows J1
-# to J8 of the contract (t/sim/README.md).
+# What a server of Jamf Pro does besides telling of its records: versions,
+# pages, damaged records, a proxy in front (rows J2, J3, J4, J6 and J8).
 
 use strict;
 use warnings;
@@ -58,73 +58,9 @@ sub recovers {
     ok($d->round('jamf', $resource), "$what: recovered");
 }
 
-sub refused { grep { $_->{status} == 401 } $j->log }
-
 my %certs = map { $_ => [certs($_, 1, 2, 10)] } keys %kinds;
 
 $d->becomes($_, 'good', 'a record') for map { @$_ } values %certs;
-
-# J1: tokens that end early; one renewal each, no round is lost
-
-$j->log_clear;
-$j->fault({ path => '/computers-inventory\?.*page=1&',
-            do => { expire_token => PKI::Sim::true } });
-ok(wait_until(10, sub { refused() && !@{ $j->faults } }), 'a token ends');
-recovers('computers', 'a token that ended within a listing');
-
-my @log = $j->log;
-my ($at) = grep { $log[$_]{status} == 401 } 0 .. $#log;
-my ($token) = grep { $log[$_]{target} =~ m{/oauth/token} } $at .. $#log;
-my ($again) = grep { $log[$_]{target} eq $log[$at]{target} }
-              $token .. $#log;
-
-is($log[$again]{status}, 200, 'the same page with another token');
-is(scalar(grep { m{/oauth/token} } map { $_->{target} } @log[0 .. $again]), 1,
-   'of which one was asked for');
-ok(refused() <= 3, 'nobody insists');
-unlike($n->log, qr/401/, 'that is no failure');
-
-$j->option(token_lifetime => 2);
-$j->control('POST', 'clock', { advance => 3600 });
-recovers('users', 'another clock');
-$j->log_clear;
-sleep 2.5;
-@log = grep { $_->{target} =~ m{/oauth/token} } $j->log;
-ok(@log >= 1 && @log <= 4, 'tokens of two seconds: ' . @log . ' in 2.5 s');
-is(scalar refused(), 0, 'none is used up to its end');
-
-$j->option(client_secret => 'another');
-$j->control('POST', 'clock', { advance => 10 });
-failing('users', qr/invalid_client/, 'a refused secret');
-all('while the secret is wrong', 'good', map { $_->[0] } values %certs);
-$j->option(client_secret => $d->{sim}{jamf}{options}{client_secret}
-                            // 'jamf~S3cret+/=');
-recovers('users', 'a secret put right');
-unlike($n->log, qr/jamf~S3cret|eyJ/, 'no secret in the log');
-
-$j->option(token_lifetime => 600);
-
-# an account: its token is kept alive, which ends the one before; what it
-# "expires" at is told by a clock that may be wrong
-
-$j->option(user_token_lifetime => 2);
-$j->control('POST', 'clock', { skew => -600 });
-
-my $a = PKI::Directory->new($t, jamf => {
-    name => 'account', sim => $j, login => 'account api;',
-    secret => $j->option->{password},
-});
-
-$a->becomes($certs{users}[0], 'good', 'with an account');
-$j->log_clear;
-sleep 2.5;
-@log = grep { $_->{target} =~ m{/auth/} } $j->log;
-ok(@log >= 1 && @log <= 4, 'kept alive: ' . @log . ' in 2.5 s');
-is(scalar(grep { $_->{target} !~ m{/auth/keep-alive$} } @log), 0,
-   'without the password');
-is(scalar refused(), 0, 'none is used up to its end');
-$a->{nginx}->stop;
-$j->control('POST', 'clock', { skew => 0 });
 
 # J2: an older server, and one that was updated
 

@@ -139,8 +139,12 @@ my $cert = $e->cert('ann', User => $guid);
 
 $s->add('user', userName => 'carol');
 $e->becomes($cert, 'good', 'by externalId');
+
+my $start = time;
+
 is($e->status($e->cert('ann', User => $ann->{id})), 'tryLater',
    'not by the id');
+ok(time - $start < 1, 'for which nobody waits: it cannot be looked up');
 $s->change('user', $ann->{id}, active => PKI::Sim::false);
 $e->becomes($cert, 'hold', 'not active');
 $s->change('user', $ann->{id}, active => PKI::Sim::true);

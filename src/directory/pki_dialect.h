@@ -23,6 +23,12 @@
 #define PKI_RESOURCES_MAX     8     /* of a dialect */
 #define PKI_DIRECTORY_ISSUERS 16
 
+/* what two lookups did not find, and no round has ever shown, is */
+
+#define PKI_ABSENT_HOLD       0     /* on hold, until it appears */
+#define PKI_ABSENT_REVOKED    1     /* deleted */
+#define PKI_ABSENT_LATER      2     /* not known */
+
 #define PKI_RISK_LOW          0x01
 #define PKI_RISK_MEDIUM       0x02
 #define PKI_RISK_HIGH         0x04
@@ -71,6 +77,7 @@ typedef struct {
     unsigned                  guard_min;    /* objects that may always change */
     unsigned                  guard_rounds; /* that confirm; 0: an operator */
 
+    unsigned                  absent;       /* PKI_ABSENT_* */
     unsigned                  restore:1;    /* a deletion can be undone */
     unsigned                  wipe:1;       /* management states count */
     unsigned                  compliance:1;

@@ -30,6 +30,7 @@ static pki_rc_t pki_lookup_known(pki_lookup_call_t *call, time_t now,
     unsigned *state);
 static pki_rc_t pki_lookup_confirm(pki_lookup_call_t *call, time_t now,
     unsigned state);
+static unsigned pki_lookup_unheard(const pki_lookup_call_t *call);
 static unsigned pki_lookup_gone(const pki_lookup_call_t *call);
 static int pki_lookup_sound(const pki_lookup_call_t *call, time_t since);
 static pki_rc_t pki_lookup_drop(pki_lookup_call_t *call);
@@ -237,13 +238,36 @@ pki_lookup_confirm(pki_lookup_call_t *call, time_t now, unsigned state)
 
     memset(&object, 0, sizeof(object));
     object.id = call->job->id;
-    object.state = pki_lookup_gone(call);
+    object.state = (state & PKI_OBJECT_MISSING) ? pki_lookup_unheard(call)
+                                                : pki_lookup_gone(call);
     object.mask = call->resource->mask;
     object.since = now;
 
     rc = pki_lookup_apply(call, &object, 0, now);
 
     return rc == PKI_OK ? pki_lookup_drop(call) : rc;
+}
+
+
+/*
+ * A device may have its certificate before the directory has the device, so
+ * this is a policy, not a deletion.
+ */
+
+static unsigned
+pki_lookup_unheard(const pki_lookup_call_t *call)
+{
+    switch (call->lookup->source->conf->absent) {
+
+    case PKI_ABSENT_REVOKED:
+        return pki_lookup_gone(call);
+
+    case PKI_ABSENT_LATER:
+        return PKI_OBJECT_MISSING;
+
+    default: /* PKI_ABSENT_HOLD */
+        return PKI_OBJECT_REMOVED;
+    }
 }
 
 

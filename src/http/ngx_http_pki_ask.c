@@ -19,6 +19,7 @@
 #define NGX_HTTP_PKI_LOOK        5      /* milliseconds between two looks at
                                            the ticket; it costs no syscall */
 #define NGX_HTTP_PKI_LOOKUPS_MAX 512    /* flights that may wait like that */
+#define NGX_HTTP_PKI_LOOKUP_PATH 1024   /* octets, as pki_lookup.c has room */
 
 #define NGX_HTTP_PKI_ABSENT                                                   \
     (PKI_OBJECT_DELETED|PKI_OBJECT_REMOVED|PKI_OBJECT_MISSING)
@@ -69,7 +70,7 @@ static ngx_int_t ngx_http_pki_lookup(ngx_http_pki_flight_t *flight,
 static ngx_uint_t ngx_http_pki_lookup_facts(ngx_http_pki_flight_t *flight,
     const pki_store_found_t *found);
 static ngx_uint_t ngx_http_pki_lookup_can(ngx_http_pki_directory_t *directory,
-    pki_object_class_t class);
+    pki_object_class_t class, const char *id);
 static void ngx_http_pki_lookup_wanted(void *data, pki_store_result_t result,
     long long n, const char *error);
 static void ngx_http_pki_lookup_wait(ngx_http_pki_flight_t *flight);
@@ -487,7 +488,8 @@ ngx_http_pki_lookup_facts(ngx_http_pki_flight_t *flight,
     for (i = 0; i < found->facts.nobjects; i++) {
         if (!found->facts.objects[i].found
             && ngx_http_pki_lookup_can(flight->question.directories[i],
-                                       flight->question.classes[i]))
+                                       flight->question.classes[i],
+                                       flight->question.store.objects[i].id))
         {
             bits |= (ngx_uint_t) 1 << i;
         }
@@ -506,10 +508,13 @@ ngx_http_pki_lookup_facts(ngx_http_pki_flight_t *flight,
 }
 
 
+/* waiting is of use only where the id alone is enough to ask for an object */
+
 static ngx_uint_t
 ngx_http_pki_lookup_can(ngx_http_pki_directory_t *directory,
-    pki_object_class_t class)
+    pki_object_class_t class, const char *id)
 {
+    char                   path[NGX_HTTP_PKI_LOOKUP_PATH];
     const pki_resource_t  *resource;
 
     resource = directory->conf.dialect->resources;
@@ -520,7 +525,10 @@ ngx_http_pki_lookup_can(ngx_http_pki_directory_t *directory,
 
     for ( /* void */ ; resource->name; resource++) {
         if (resource->lookup && resource->wanted(&directory->conf)
-            && (resource->classes & (1 << class)))
+            && (resource->classes & (1 << class))
+            && resource->lookup(&directory->conf, 0, id, NULL, path,
+                                sizeof(path))
+               == PKI_OK)
         {
             return 1;
         }

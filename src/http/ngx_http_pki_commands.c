@@ -39,6 +39,14 @@ static ngx_conf_enum_t  ngx_http_pki_devices[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_pki_absent[] = {
+    { ngx_string("hold"), PKI_ABSENT_HOLD },
+    { ngx_string("revoked"), PKI_ABSENT_REVOKED },
+    { ngx_string("later"), PKI_ABSENT_LATER },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_num_bounds_t  ngx_http_pki_database_bounds = {
     ngx_conf_check_num_bounds, 0, 65535
 };
@@ -493,6 +501,13 @@ ngx_command_t  ngx_http_pki_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_pki_directory_t, lookup_timeout),
       NULL },
+
+    { ngx_string("absent"),
+      NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_directory_t, absent),
+      &ngx_http_pki_absent },
 
     { ngx_string("restore"),
       NGX_HTTP_PKI_DIRECTORY_CONF|NGX_CONF_FLAG,

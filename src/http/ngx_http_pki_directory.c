@@ -109,6 +109,7 @@ ngx_http_pki_directory_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     d->page = NGX_CONF_UNSET_UINT;
     d->lookups = NGX_CONF_UNSET_UINT;
     d->lookup_timeout = NGX_CONF_UNSET_MSEC;
+    d->absent = NGX_CONF_UNSET_UINT;
     d->restore = NGX_CONF_UNSET;
     d->wipe = NGX_CONF_UNSET;
     d->unmanaged = NGX_CONF_UNSET;

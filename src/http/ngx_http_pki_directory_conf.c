@@ -103,6 +103,7 @@ ngx_http_pki_directory_defaults(ngx_http_pki_directory_t *d)
     ngx_conf_init_uint_value(d->page, 0);
     ngx_conf_init_uint_value(d->lookups, 10);
     ngx_conf_init_msec_value(d->lookup_timeout, 2000);
+    ngx_conf_init_uint_value(d->absent, PKI_ABSENT_HOLD);
     ngx_conf_init_value(d->restore, 0);
     ngx_conf_init_value(d->wipe, 1);
     ngx_conf_init_value(d->unmanaged, 0);
@@ -478,6 +479,7 @@ ngx_http_pki_directory_fill(ngx_http_pki_directory_t *d)
     conf->page = (unsigned) d->page;
     conf->lookups = (unsigned) d->lookups;
 
+    conf->absent = (unsigned) d->absent;
     conf->restore = d->restore ? 1 : 0;
     conf->wipe = d->wipe ? 1 : 0;
     conf->unmanaged = d->unmanaged ? 1 : 0;

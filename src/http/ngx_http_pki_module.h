@@ -314,6 +314,7 @@ typedef struct {
     ngx_uint_t                lookups;
     ngx_msec_t                lookup_timeout;
 
+    ngx_uint_t                absent;
     ngx_flag_t                restore;
     ngx_flag_t                wipe;
     ngx_flag_t                unmanaged;

@@ -66,7 +66,7 @@ typedef struct {
 
 
 typedef struct {
-    long long         changed;      /* written and published */
+    long long         changed;      /* written */
     long long         staged;       /* put aside */
     long long         deferred;     /* not yet believed to be better */
 } pki_state_applied_t;
@@ -138,16 +138,18 @@ void pki_state_begin(pki_redis_t *redis, const char *directory,
     void *data);
 
 /*
- * Takes object states, at most PKI_STATE_APPLY_MAX, publishing those that
- * changed; not one that is new and has no bit of PKI_OBJECT_BAD, when staged,
- * and each in any case, when not: somebody may wait for it.  The new state is what `mask` does not cover of the old one, and
- * what was told; sticky bits stay.  An object that is in that state already
- * keeps its `since`; so does one that goes from bad to bad, unless what was
- * told is the earlier.  Of an object told twice the last counts.  A state
- * with no bit of PKI_OBJECT_BAD more than the old one is not worse, and ends
- * what was put aside for the object.  A record that is made by a batch whose
- * mask lacks UNCLEAR begins with that bit: to know that a user is not risky
- * is not to know the user.
+ * Takes object states, at most PKI_STATE_APPLY_MAX.  The new state is what
+ * `mask` does not cover of the old one, and what was told; sticky bits stay.
+ * An object that is in that state already keeps its `since`; so does one
+ * that goes from bad to bad, unless what was told is the earlier.  Of an
+ * object told twice the last counts.  A state with no bit of PKI_OBJECT_BAD
+ * more than the old one is not worse, and ends what was put aside for the
+ * object.  A record that is made by a batch whose mask lacks UNCLEAR begins
+ * with that bit: to know that a user is not risky is not to know the user.
+ *
+ * With batch->stage an object is published that changed, unless it is new
+ * and has no bit of PKI_OBJECT_BAD.  Without it each is published of which
+ * something is told, also if it is what was known: somebody may wait for it.
  */
 void pki_state_apply(pki_redis_t *redis, const pki_state_batch_t *batch,
     const pki_state_object_t *objects, size_t n,

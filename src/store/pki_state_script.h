@@ -51,7 +51,8 @@
  * A change that is better and worse at once is taken for its worse half.
  * That an object is new and fine voids no answer: nobody was told good or
  * revoked for want of it.  But somebody may wait for what is told directly,
- * not in a listing, so that is news in any case.
+ * not in a listing, so that is news in any case.  What was told of an alias
+ * is told anew with it: "devices all" asks for either.
  * What MGET does not find may be of another type: GET would say so.
  */
 
@@ -102,6 +103,11 @@
     "    local change = new ~= was or name ~= alias\n"                      \
     "    if direct or (change and (was or band(new, bad) ~= 0)) then\n"     \
     "      news[#news + 1] = ARGV[2] .. o.id end\n"                         \
+    "    for _, other in ipairs(name ~= alias and {alias, name} or {}) do\n"\
+    "      if other ~= '' and redis.call('EXISTS',"                          \
+    "           KEYS[7] .. ':' .. other) == 1 then\n"                       \
+    "        news[#news + 1] = ARGV[2] .. other end\n"                      \
+    "    end\n"                                                             \
     "    if change then\n"                                                  \
     "      facts[#facts + 1] = key\n"                                       \
     "      facts[#facts + 1] = string.format('1 %d %d', new, at)"           \

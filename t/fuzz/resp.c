@@ -203,7 +203,10 @@ fuzz_applied(void *data, pki_store_result_t result,
     fuzz_check((result == PKI_STORE_FAILED) == (error != NULL));
     fuzz_check(applied->changed >= 0
                && applied->changed <= PKI_STATE_APPLY_MAX);
-    fuzz_check(applied->staged >= 0 && applied->deferred >= 0);
+    fuzz_check(applied->staged >= 0
+               && applied->staged <= PKI_STATE_APPLY_MAX);
+    fuzz_check(applied->deferred >= 0
+               && applied->deferred <= PKI_STATE_APPLY_MAX);
 }
 
 

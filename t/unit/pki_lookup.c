@@ -59,6 +59,7 @@ test_wanted(void)
 static void
 test_unknown(void)
 {
+    int        i;
     long long  lookups;
 
     test_begin();
@@ -73,11 +74,28 @@ test_unknown(void)
     (void) test_tick(1000);
     is_int(test_nasked, 2, "now");
     test_reply(1, 404, GONE, NULL);
-    is_int(test_state(DEVICE_1), PKI_OBJECT_DELETED, "deleted");
-    is_int(test_due(DEVICE_1), -1, "for good");
+    is_int(test_state(DEVICE_1), PKI_OBJECT_REMOVED, "on hold: never shown");
+    is_int(test_due(DEVICE_1), -1, "until it is");
 
     pki_lookup_stats(test_it, &lookups);
     is_int(lookups, 2, "two lookups");
+
+    test_want(DEVICE_1);
+    test_reply(2, 200, FOUND_1, NULL);
+    is_int(test_state(DEVICE_1), 0, "shown after all");
+
+    /* the other policies */
+
+    for (i = 0; i < 2; i++) {
+        test_begin();
+        test_conf.confirm = 0;
+        test_conf.absent = i ? PKI_ABSENT_LATER : PKI_ABSENT_REVOKED;
+        test_want(DEVICE_1);
+        test_reply(0, 404, GONE, NULL);
+        is_int(test_state(DEVICE_1),
+               i ? PKI_OBJECT_MISSING : PKI_OBJECT_DELETED, "as it is told");
+        is_int(test_due(DEVICE_1), -1, "and not asked again");
+    }
 
     /* what is found in between begins anew */
 
@@ -116,7 +134,7 @@ test_hurry(void)
     is_int(test_machine.hurried, 0, "what was never there hurries nobody");
     (void) test_tick(120 * 1000);
     test_reply(1, 404, GONE, NULL);
-    is_int(test_state(DEVICE_1), PKI_OBJECT_DELETED, "also when confirmed");
+    is_int(test_state(DEVICE_1), PKI_OBJECT_REMOVED, "also when confirmed");
     is_int(test_machine.hurried, 0, "nor then");
 
     test_begin();
@@ -196,7 +214,7 @@ test_known(void)
     test_machine.full_at = 10125;
     (void) test_tick(10 * 1000);
     test_reply(2, 404, GONE, NULL);
-    is_int(test_state(DEVICE_1), PKI_OBJECT_DELETED, "deleted after it");
+    is_int(test_state(DEVICE_1), PKI_OBJECT_REMOVED, "on hold after it");
 
     /* nor without a round since */
 
@@ -211,7 +229,7 @@ test_known(void)
     (void) test_tick(10 * 1000);
     test_machine.at = 10000;
     test_reply(2, 404, GONE, NULL);
-    is_int(test_state(DEVICE_1), PKI_OBJECT_DELETED, "deleted after it");
+    is_int(test_state(DEVICE_1), PKI_OBJECT_REMOVED, "on hold after it");
 
     test_begin();
     test_conf.restore = 1;

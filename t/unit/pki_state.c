@@ -54,9 +54,11 @@ static test_got_t  got;
 int
 main(void)
 {
-    pki_err_t  err;
+    pki_err_t       err;
+    struct timeval  limit = { 10, 0 };
 
     test_start();
+    (void) redisSetTimeout(test_subscriber, limit);
 
     test_lease();
     test_rounds();
@@ -118,6 +120,7 @@ test_lease(void)
     test_news("hint:dir");
     test_do(unlease, "dir", "a 1", test_done);
     is_int(got.n, 0, "only once");
+    test_news(NULL);
 
     test_do(lease, "dir", "a 1", 1, test_done);
     (void) usleep(20 * 1000);
@@ -127,6 +130,7 @@ test_lease(void)
     test_do(lease, "dir", "a 1", 60000, test_done);
     is_int(got.result, PKI_STORE_CONFLICT, "so the first has lost it");
     test_do(unlease, "dir", "b 2", test_done);
+    test_news("hint:dir");
     test_do(lease, "dir", "a 1", 60000, test_done);
     is_int(got.n, 1, "back to the first");
 }
@@ -264,8 +268,8 @@ test_index(void)
     const char         *keys[3] = { "3", "none", "0" };
     unsigned long long  cursor;
 
-    for (i = 0; i < TEST_MANY; i += 200) {
-        test_fill(i, 200, 7);
+    for (i = 0; i < TEST_MANY; i += 50) {
+        test_fill(i, 50, 7);
     }
 
     for (i = 0; i < TEST_MANY; i++) {
@@ -275,6 +279,12 @@ test_index(void)
     }
 
     test_fill(0, 5, 8);
+
+    for (i = 0; i < 5; i++) {
+        (void) snprintf(owner, sizeof(owner), "object:dir:device/%u", i);
+        test_news(owner);
+    }
+
     test_do(sync, "dir", "devices", test_synced);
     is_int(got.sync.known, TEST_MANY, "all are known");
 
@@ -410,6 +420,7 @@ test_absent(void)
     test_do(absent, "dir", "a 1", "device/1", 90, test_done);
     is_int(got.n, 0, "a clock that went back");
     test_fill(1, 1, 0);
+    test_news("object:dir:device/1");
     test_do(absent, "dir", "a 1", "device/1", 300, test_done);
     is_int(got.n, 0, "forgotten when it was there");
     test_set("HSET pki:{dir}:absent device/2 x");

@@ -11,6 +11,7 @@
 static void test_changes(void);
 static void test_since(void);
 static void test_mask(void);
+static void test_news_of(void);
 static void test_sticky(void);
 static void test_twice(void);
 static void test_alias(void);
@@ -28,11 +29,12 @@ main(void)
 {
     pki_err_t  err;
 
-    test_start();
+    test_begin();
 
     test_changes();
     test_since();
     test_mask();
+    test_news_of();
     test_sticky();
     test_twice();
     test_alias();
@@ -75,9 +77,6 @@ test_changes(void)
 
     batch.token = "t";
     test_apply(objects, 3, 3, 0, 0);
-    test_news("object:dir:device/a");
-    test_news("object:dir:device/b");
-    test_news("object:dir:user/c");
     test_is("device/a", "1 0 100");
     test_is("device/b", "1 8 100");
     test_is("user/c", "1 1 100");
@@ -86,13 +85,10 @@ test_changes(void)
     objects[1].since = 200;
     objects[1].state = 0;
     test_apply(objects, 3, 1, 0, 0);
-    test_news("object:dir:device/b");
-    test_news(NULL);
     test_is("device/a", "1 0 100");
     test_is("device/b", "1 0 200");
 
     test_apply(NULL, 0, 0, 0, 0);
-    test_news(NULL);
 }
 
 
@@ -156,7 +152,103 @@ test_mask(void)
     test_string("1 1 1 1 *", "HGET " TEST_DIR "pending:devices d/1");
     test_string("50", "ZSCORE " TEST_DIR "recheck d/1");
     test_none("HGET " TEST_DIR "absent d/1");
-    test_news(NULL);
+}
+
+
+/*
+ * What becomes news when it is one of a listing, and when it is told
+ * directly; `was` is the record before.
+ */
+
+static void
+test_news_of(void)
+{
+    int                 told;
+    size_t              i;
+    pki_state_object_t  o = { .id = "d/1", .mask = TEST_ALL, .since = 20 };
+
+    static const struct {
+        const char  *was;
+        unsigned     state;
+        int          stage;
+        int          changed;
+        int          staged;
+        int          told;
+    } cases[] = {
+
+        /* new: fine, weak, bad */
+
+        { NULL, 0, 1, 1, 0, 0 },
+        { NULL, PKI_OBJECT_MISSING, 1, 1, 0, 0 },
+        { NULL, PKI_OBJECT_UNCLEAR, 1, 1, 0, 0 },
+        { NULL, PKI_OBJECT_DISABLED, 1, 1, 0, 1 },
+        { NULL, PKI_OBJECT_DELETED | PKI_OBJECT_UNCLEAR, 1, 1, 0, 1 },
+        { NULL, 0, 0, 1, 0, 1 },
+        { NULL, PKI_OBJECT_UNCLEAR, 0, 1, 0, 1 },
+        { NULL, PKI_OBJECT_DISABLED, 0, 1, 0, 1 },
+
+        /* known and fine before */
+
+        { "1 0 10", 0, 1, 0, 0, 0 },
+        { "1 0 10", PKI_OBJECT_UNCLEAR, 1, 1, 0, 1 },
+        { "1 0 10", PKI_OBJECT_DISABLED, 1, 0, 1, 0 },
+        { "1 0 10", 0, 0, 0, 0, 1 },
+        { "1 0 10", PKI_OBJECT_UNCLEAR, 0, 1, 0, 1 },
+        { "1 0 10", PKI_OBJECT_DISABLED, 0, 1, 0, 1 },
+
+        /* known and weak, which is no better than new */
+
+        { "1 512 10", PKI_OBJECT_MISSING, 1, 0, 0, 0 },
+        { "1 512 10", 0, 1, 1, 0, 1 },
+        { "1 1024 10", PKI_OBJECT_DISABLED, 1, 1, 0, 1 },
+        { "1 512 10", PKI_OBJECT_MISSING, 0, 0, 0, 1 },
+
+        /* known and bad before */
+
+        { "1 40 10", PKI_OBJECT_DISABLED | PKI_OBJECT_RISKY, 1, 0, 0, 0 },
+        { "1 40 10", PKI_OBJECT_RISKY, 1, 1, 0, 1 },
+        { "1 40 10", PKI_OBJECT_DELETED, 1, 0, 1, 0 },
+        { "1 40 10", 0, 1, 1, 0, 1 },
+        { "1 40 10", PKI_OBJECT_DISABLED | PKI_OBJECT_RISKY, 0, 0, 0, 1 },
+        { "1 40 10", 0, 0, 1, 0, 1 }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        test_reset();
+
+        if (cases[i].was != NULL) {
+            test_set("SET " TEST_DIR "object:d/1 %s", cases[i].was);
+        }
+
+        batch.stage = cases[i].stage;
+        o.state = cases[i].state;
+        test_apply(&o, 1, cases[i].changed, cases[i].staged, 0);
+
+        if (cases[i].stage) {
+            told = test_heard("d/1");
+            is_int(told, cases[i].told, "%s becomes %u: news",
+                   cases[i].was ? cases[i].was : "new", cases[i].state);
+
+        } else {
+            ok(cases[i].told, "told directly: always news");
+        }
+    }
+
+    /* what was merely seen is none; another alias is */
+
+    test_reset();
+    batch.stage = 1;
+    test_set("SET " TEST_DIR "object:d/1 %s", "1 0 10");
+    o.state = 0;
+    o.alias = "x/1";
+    test_apply(&o, 1, 1, 0, 0);
+    is_int(test_heard("d/1"), 1, "another alias is news");
+    o.mask = 0;
+    o.alias = "x/2";
+    test_apply(&o, 1, 0, 0, 0);
+    is_int(test_heard("d/1"), 0, "what is merely seen is not");
+    batch.stage = 0;
+    test_apply(&o, 1, 0, 0, 0);
 }
 
 
@@ -188,8 +280,6 @@ test_twice(void)
 
     test_reset();
     test_apply(two, 2, 1, 0, 0);
-    test_news("object:dir:u/1");
-    test_news(NULL);
     test_is("u/1", "1 8 110");
 
     batch.sticky = PKI_OBJECT_DELETED;
@@ -200,7 +290,6 @@ test_twice(void)
     two[1].state = PKI_OBJECT_RISKY;
     test_apply(two, 2, 1, 0, 0);
     test_is("u/1", "1 33 110");
-    test_news("object:dir:u/1");
 
     two[0].id = "u/2";
     two[0].state = PKI_OBJECT_DISABLED;
@@ -208,7 +297,6 @@ test_twice(void)
     two[1].mask = 0;
     test_apply(two, 2, 1, 0, 0);
     test_is("u/2", "1 8 100");
-    test_news("object:dir:u/2");
 }
 
 
@@ -221,7 +309,6 @@ test_alias(void)
     o.alias = "x/1";
     test_apply(&o, 1, 1, 0, 0);
     test_is("u/1", "1 0 10 x/1");
-    test_news("object:dir:u/1");
 
     o.since = 20;
     o.alias = NULL;
@@ -231,23 +318,19 @@ test_alias(void)
     o.alias = "x/2";
     test_apply(&o, 1, 1, 0, 0);
     test_is("u/1", "1 0 10 x/2");
-    test_news("object:dir:u/1");
 
     o.alias = NULL;
     o.state = PKI_OBJECT_DISABLED;
     test_apply(&o, 1, 1, 0, 0);
     test_is("u/1", "1 8 20 x/2");
-    test_news("object:dir:u/1");
 
     o.alias = "";
     test_apply(&o, 1, 1, 0, 0);
     test_is("u/1", "1 8 20");
-    test_news("object:dir:u/1");
 
     o.alias = "*";
     test_apply(&o, 1, 1, 0, 0);
     test_is("u/1", "1 8 20 *");
-    test_news("object:dir:u/1");
 }
 
 
@@ -259,7 +342,6 @@ test_recheck(void)
 
     test_reset();
     test_apply(&o, 1, 1, 0, 0);
-    test_news("object:dir:d/1");
     test_string("500", "ZSCORE " TEST_DIR "recheck d/1");
     o.recheck = 600;
     test_apply(&o, 1, 0, 0, 0);
@@ -300,16 +382,12 @@ test_index(void)
                 "index:devices %s", "*");
     test_string("1 9007199254740991 d/3", "HGET " TEST_DIR
                 "index:devices d/3");
-    test_news("object:dir:d/1");
-    test_news("object:dir:d/2");
-    test_news("object:dir:d/3");
 
     batch.round = 0;
     o[0].id = "d/4";
     o[0].key = "k=4";
     test_apply(o, 3, 1, 0, 0);
     test_none("HGET " TEST_DIR "index:devices k=4");
-    test_news("object:dir:d/4");
 
     /* d/5 has taken the key of d/1, and then d/6 that of d/5 */
 
@@ -325,9 +403,6 @@ test_index(void)
     test_string("0", "ZSCORE " TEST_DIR "recheck d/5");
     test_none("ZSCORE " TEST_DIR "recheck d/6");
     test_is("d/1", "1 0 0");
-    test_news("object:dir:d/5");
-    test_news("object:dir:d/6");
-    test_news(NULL);
 }
 
 
@@ -339,12 +414,10 @@ test_names(void)
 
     test_reset();
     test_apply(&o, 1, 1, 0, 0);
-    test_news("object:dir:u/1");
     test_string("u/1", "HGET " TEST_DIR "names jo.do@example.com");
     o.id = "u/2";
     o.name = "JO.do@example.com";
     test_apply(&o, 1, 1, 0, 0);
-    test_news("object:dir:u/2");
     test_string("u/2", "HGET " TEST_DIR "names jo.do@example.com");
     o.name = "a name  with \xc3\x84 ";
     o.mask = 0;
@@ -391,12 +464,6 @@ test_longest(void)
     batch.settled = 253402300799;
     batch.sticky = 0xffff;
     test_apply(o, PKI_STATE_APPLY_MAX, PKI_STATE_APPLY_MAX, 0, 0);
-
-    for (i = 0; i < PKI_STATE_APPLY_MAX; i++) {
-        memcpy(name, "object:dir:", 11);
-        strcpy(name + 11, ids[i]);
-        test_news(name);
-    }
 }
 
 
@@ -420,7 +487,7 @@ test_push(void)
     test_is("d/1", "1 8 10");
     test_string("d/1", "HGET " TEST_DIR "names n");
     test_none("EXISTS " TEST_DIR "index:push");
-    test_news("object:dir:d/1");
+    test_told("d/1");
 
     reply = test_redis("HGET " TEST_DIR "sync push.at");
     at = reply->str ? atoll(reply->str) : 0;
@@ -432,6 +499,7 @@ test_push(void)
     pki_state_push(test_transport, "dir", 8, &o, 1, test_applied, &got);
     (void) pki_redis_sync_wait(test_sync, &err);
     is_int(got.applied.changed, 0, "sticky");
+    test_told("d/1");
     test_is("d/1", "1 8 10");
     memset(&got, 0, sizeof(got));
     pki_state_push(test_transport, "dir", 0x10000, &o, 1, test_applied,

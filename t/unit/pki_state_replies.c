@@ -9,7 +9,7 @@
 #include "pki_test_transport.h"
 
 
-#define TEST_VERBS  21
+#define TEST_VERBS  22
 #define TEST_KEYS   10
 
 
@@ -133,6 +133,9 @@ test_verb(int i, pki_redis_t *redis, test_got_t *to)
     case 19:
         pki_state_report(redis, "d", "t", &item, 1, test_done, to);
         return TEST_DONE;
+    case 20:
+        pki_state_unlease(redis, "d", "t", test_done, to);
+        return TEST_DONE;
     default:
         pki_state_status(redis, "d", test_listed, to);
         return TEST_LIST;
@@ -200,18 +203,18 @@ test_applied_replies(void)
         "*2\r\n:0\r\n*3\r\n:0\r\n:0\r\n$1\r\n0\r\n",
         "*2\r\n:0\r\n*3\r\n$-1\r\n:0\r\n:0\r\n",
         "*2\r\n:0\r\n*3\r\n:-1\r\n:0\r\n:0\r\n",
-        "*2\r\n:0\r\n*3\r\n:0\r\n:257\r\n:0\r\n",
+        "*2\r\n:0\r\n*3\r\n:0\r\n:65\r\n:0\r\n",
         "*2\r\n:7\r\n*3\r\n:0\r\n:0\r\n:0\r\n", NULL
     };
 
     test_bad(TEST_APPLIED, bad);
 
     (void) test_verb(3, &pki_test_transport, &got);
-    answer("*2\r\n:0\r\n*3\r\n:1\r\n:2\r\n:256\r\n");
+    answer("*2\r\n:0\r\n*3\r\n:1\r\n:2\r\n:64\r\n");
     is_int(got.result, PKI_STORE_DONE, "applied");
     is_int(got.applied.changed, 1, "changed");
     is_int(got.applied.staged, 2, "staged");
-    is_int(got.applied.deferred, 256, "deferred");
+    is_int(got.applied.deferred, PKI_STATE_APPLY_MAX, "deferred");
 }
 
 

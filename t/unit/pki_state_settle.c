@@ -29,7 +29,7 @@ main(void)
 {
     pki_err_t  err;
 
-    test_start();
+    test_begin();
 
     test_staged();
     test_settle();
@@ -143,6 +143,7 @@ test_settle(void)
 
     batch.stage = 1;
     test_tell("d/2", 0, TEST_ALL, 10);
+    test_news(NULL);
     o.id = "d/2";
     o.alias = NULL;
     test_apply(&o, 1, 0, 1, 0);
@@ -153,6 +154,7 @@ test_settle(void)
     test_news("object:dir:d/2");
 
     test_tell("d/3", 0, TEST_ALL, 10);
+    test_news(NULL);
     o.id = "d/3";
     test_apply(&o, 1, 0, 1, 0);
     test_settles(0);
@@ -235,7 +237,6 @@ test_settled(void)
     test_apply(&o, 1, 0, 0, 1);
     test_is("d/1", "1 16 100");
     test_string("160", "ZSCORE " TEST_DIR "recheck d/1");
-    test_news(NULL);
 
     /* at once worse and better: worse now, better later */
 
@@ -245,7 +246,6 @@ test_settled(void)
     test_apply(&o, 1, 1, 0, 1);
     test_is("d/1", "1 24 100 x/1");
     test_string("155", "ZSCORE " TEST_DIR "recheck d/1");
-    test_news("object:dir:d/1");
 
     /* in the same state again, there is nothing to look at */
 
@@ -260,7 +260,6 @@ test_settled(void)
     o.state = 0;
     test_apply(&o, 1, 1, 0, 0);
     test_is("d/1", "1 0 150 x/1");
-    test_news("object:dir:d/1");
 
     /* a permanent one waits like any other, and staging meets deferring */
 

@@ -1,7 +1,9 @@
 
 /*
  * What the tests of states share: a directory whose lease the test holds,
- * and one way to tell something of its objects.
+ * and one way to tell something of its objects.  All that is told directly
+ * is news, and nothing else: that is checked here.  What is news of a batch
+ * that puts aside is the tests' own matter.
  */
 
 #ifndef PKI_TEST_STATE_H
@@ -19,6 +21,22 @@ static test_got_t         got;
 static pki_state_batch_t  batch;
 
 
+/* News that does not come is a failure, not a wait. */
+
+static void
+test_begin(void)
+{
+    struct timeval  limit = { 10, 0 };
+
+    test_start();
+
+    if (redisSetTimeout(test_subscriber, limit) != REDIS_OK) {
+        printf("Bail out! no timeout\n");
+        exit(1);
+    }
+}
+
+
 static void
 test_reset(void)
 {
@@ -29,6 +47,80 @@ test_reset(void)
     batch.directory = "dir";
     batch.token = "t";
     batch.resource = "devices";
+}
+
+
+static void
+test_told(const char *id)
+{
+    char  owner[PKI_OWNER_SIZE];
+
+    (void) pki_owner_object(owner, "dir", id);
+    test_news(owner);
+}
+
+
+/* Is it news, and nothing else? */
+
+static int __attribute__((unused))
+test_heard(const char *id)
+{
+    int          heard;
+    char         owner[PKI_OWNER_SIZE];
+    void        *reply;
+    redisReply  *message;
+
+    (void) pki_owner_object(owner, "dir", id);
+    freeReplyObject(test_redis("PUBLISH pki:news end"));
+
+    for (heard = 0; /* void */ ; heard++) {
+        if (redisGetReply(test_subscriber, &reply) != REDIS_OK) {
+            printf("Bail out! the subscription is gone\n");
+            exit(1);
+        }
+
+        message = reply;
+
+        if (strcmp(message->element[2]->str, "end") == 0) {
+            freeReplyObject(reply);
+            return heard;
+        }
+
+        is_str(message->element[2]->str, owner, "news of %s", id);
+        freeReplyObject(reply);
+    }
+}
+
+
+/* Each object once, unless it was merely seen, and nothing else. */
+
+static void
+test_told_all(const pki_state_object_t *objects, size_t n)
+{
+    size_t    i, k;
+    unsigned  mask;
+
+    for (i = 0; i < n; i++) {
+        for (k = 0; strcmp(objects[k].id, objects[i].id) != 0; k++) {
+            /* void */
+        }
+
+        if (k < i) {
+            continue;
+        }
+
+        for (mask = 0; k < n; k++) {
+            if (strcmp(objects[k].id, objects[i].id) == 0) {
+                mask |= objects[k].mask;
+            }
+        }
+
+        if (mask != 0) {
+            test_told(objects[i].id);
+        }
+    }
+
+    test_news(NULL);
 }
 
 
@@ -47,6 +139,10 @@ test_apply(const pki_state_object_t *objects, size_t n, long long changed,
     is_int(got.applied.changed, changed, "%lld changed", changed);
     is_int(got.applied.staged, staged, "%lld put aside", staged);
     is_int(got.applied.deferred, deferred, "%lld deferred", deferred);
+
+    if (!batch.stage) {
+        test_told_all(objects, n);
+    }
 }
 
 
@@ -55,13 +151,10 @@ test_apply(const pki_state_object_t *objects, size_t n, long long changed,
 static void
 test_tell(const char *id, unsigned state, unsigned mask, time_t since)
 {
-    char                owner[PKI_OWNER_SIZE];
     pki_state_object_t  object = { .id = id, .state = state, .mask = mask,
                                    .since = since };
 
     test_apply(&object, 1, 1, 0, 0);
-    (void) pki_owner_object(owner, "dir", id);
-    test_news(owner);
 }
 
 
