@@ -316,19 +316,25 @@ ok($d->round('intune', 'devices'), 'others go on');
 unlike($n->log, qr/\Q$PKI::Directory::secret\E|eyJ/,
        'no secret and no token in the log');
 
-# another reason
+# another reason; a scope with one slash
 
 $g->option(absent_resources => []);
+$n->stop;
+$g->log_clear;
 
 my $strict = PKI::Directory->new($t, intune => {
-    sim => $g, name => 'strict', text => 'endpoint_list on; revocations off;',
+    sim => $g, name => 'strict', text => 'endpoint_list on; revocations on;'
+        . 'ca_scope https://api.manage.microsoft.com/.default;',
 }, nginx => { issuer => 'unknown serial; reason endpoint keyCompromise;' });
 my $last = static('last');
+my $slash = static('slash');
 
-$n->stop;
 $g->add('certificate', certificateRevokeStatus => 'revoked',
         certificateSerialNumber => serial_of($last));
 $strict->becomes($last, 'revoked', 'with another reason');
 is($strict->{nginx}->ask($d->{ca}, $last)->{reason}, 1, 'keyCompromise');
+succeeded(request(serial_of($slash)), 'with one slash');
+is((grep { $_->{body} =~ /manage.microsoft.com%2F\.default/ }
+    asked(qr{oauth2/v2.0/token})), 1, 'asked for with one slash');
 
 $t->done;

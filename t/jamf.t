@@ -84,7 +84,7 @@ for (['computer', 'computer', 'uc'], ['mobileDevice', 'device', 'ud']) {
 
 # of two, either deletion counts
 
-$d->becomes($cert{nobody}, 'revoked', 'a user that was never there');
+$d->becomes($cert{nobody}, 'hold', 'a user that was never there');
 is($d->status($cert{$_}), 'good', "$_ does not mind") for qw(computer uc);
 
 $j->delete('jamfUser', 18);

@@ -107,7 +107,7 @@ is($status, 'hold', 'a new one that is disabled is not');
 my $nobody = cert_of(my $id = sprintf $nowhere, 1);
 
 is($d->status($nobody), 'tryLater', 'one that does not exist is not good');
-$d->stays($nobody, 'tryLater', 'nor revoked before a round', 2.5);
+$d->stays($nobody, 'tryLater', 'nor on hold before a round', 2.5);
 
 # many at once
 
@@ -166,8 +166,8 @@ ok($other->ready, 'another host');
 is($status, 'good', 'a new device, asked for there');
 ok($took < 0.7, sprintf 'which took %.3f s', $took);
 is(scalar lookups($far->{deviceId}), 1, 'by one lookup');
-$d->becomes($nobody, 'revoked', 'one that still does not exist', 15);
-is($d->status($nobody, nginx => $other), 'revoked', 'as both know');
+$d->becomes($nobody, 'hold', 'one that still does not exist', 15);
+is($d->status($nobody, nginx => $other), 'hold', 'as both know');
 
 my ($both, $device) = map { (cert_of($_), $_) } enrol();
 @sockets = map { ask($both, nginx => $_) } ($n, $other) x 5;

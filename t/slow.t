@@ -69,6 +69,23 @@ for (['a trickle', { slow => 20 }], ['a trickle of a head',
 
 lives('C10');
 
+# C5: for longer than anybody waits; the limit is five minutes, which only a
+# new process, that does not know of it, has not to keep
+
+$g->fault({ path => $list, do => { status => 429, headers => {
+    'Retry-After' => '99999999' }}});
+ok(wait_until(5, sub { !@{ $g->faults } }), 'C5: 99999999');
+sleep 0.1;
+$g->log_clear;
+is($n->http('POST', '/api/directories/entra/sync', headers => {
+       Authorization => "Bearer $d->{token}" })->{status} / 100 % 10, 2,
+   'C5: a round is asked for');
+sleep 1;
+is(requests('devices'), 0, 'C5: not now, whoever asks');
+$d->stays($cert[0], 'good', 'C5: nobody minds', 0.2);
+ok($n->reload, 'C5: reload');
+lives('C5');
+
 # C10: while a directory hangs, nginx does not
 
 $g->fault({ path => 'devices', times => 0, do => { hang => JSON::PP::true } });

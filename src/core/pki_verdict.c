@@ -59,6 +59,9 @@ static const pki_verdict_state_t  pki_verdict_states[] = {
 #define PKI_VERDICT_STATES                                                    \
     (sizeof(pki_verdict_states) / sizeof(pki_verdict_states[0]))
 
+#define PKI_VERDICT_GONE                                                      \
+    (PKI_OBJECT_DELETED|PKI_OBJECT_REMOVED|PKI_OBJECT_MISSING)
+
 #define PKI_VERDICT_REASONS  (sizeof(((pki_policy_t *) NULL)->reasons))
 
 
@@ -192,7 +195,7 @@ pki_verdict_elsewhere(const pki_facts_t *facts, const pki_policy_t *policy,
 
         if (fact->group == group && fact->found && fact->synced_at > 0
             && !pki_verdict_overdue(fact, now)
-            && !(fact->state & (PKI_OBJECT_DELETED|PKI_OBJECT_MISSING)))
+            && !(fact->state & PKI_VERDICT_GONE))
         {
             return 1;
         }
@@ -231,7 +234,7 @@ pki_verdict_object(const pki_object_fact_t *fact, int elsewhere,
     state = fact->found ? fact->state : 0;
 
     if (elsewhere) {
-        state &= ~(PKI_OBJECT_DELETED|PKI_OBJECT_MISSING);
+        state &= ~PKI_VERDICT_GONE;
     }
 
     mute = fact->synced_at <= 0 ? "never synced"

@@ -367,6 +367,7 @@ pki_round_chunk(pki_machine_t *m, const pki_item_t *items, size_t n)
 
     pki_round_batch(m, &batch);
     batch.stage = 1;
+    batch.first = m->full_at == 0;
 
     pki_answer_init(&answer);
 

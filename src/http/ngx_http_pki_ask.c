@@ -335,7 +335,7 @@ ngx_http_pki_translate(ngx_http_pki_flight_t *flight,
         other = flight->question.others[i];
 
         for (k = 0; k < query->nobjects; k++) {
-            if (query->objects[k].group == query->objects[i].group
+            if (k != i && query->objects[k].group == query->objects[i].group
                 && found->aliases[k][0] != '\0')
             {
                 ngx_memcpy(other, found->aliases[k], PKI_OBJECT_ID_SIZE);

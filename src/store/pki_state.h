@@ -62,6 +62,8 @@ typedef struct {
     unsigned          stage:1;      /* what becomes worse is put aside for
                                        pki_state_settle(), unless it was not
                                        known before */
+    unsigned          first:1;      /* with stage: the resource has had no
+                                       complete listing yet */
 } pki_state_batch_t;
 
 
@@ -148,8 +150,9 @@ void pki_state_begin(pki_redis_t *redis, const char *directory,
  * with that bit: to know that a user is not risky is not to know the user.
  *
  * With batch->stage an object is published that changed, unless it is new
- * and has no bit of PKI_OBJECT_BAD.  Without it each is published of which
- * something is told, also if it is what was known: somebody may wait for it.
+ * and without any state in a `first` listing, whose commit is news for all.
+ * Without stage each is published of which something is told, also if it is
+ * what was known: somebody may wait for it.
  */
 void pki_state_apply(pki_redis_t *redis, const pki_state_batch_t *batch,
     const pki_state_object_t *objects, size_t n,
@@ -163,7 +166,8 @@ void pki_state_settle(pki_redis_t *redis, const pki_state_batch_t *batch,
 
 /*
  * Ends a round: stores time and link.  link NULL: the stored one stays; "":
- * it is dropped.  full: it was a complete listing.
+ * it is dropped.  full: it was a complete listing; the first of a resource
+ * is published as news for all.
  */
 void pki_state_commit(pki_redis_t *redis, const char *directory,
     const char *token, const char *resource, const char *link, int full,

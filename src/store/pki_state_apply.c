@@ -56,7 +56,8 @@ pki_state_apply(pki_redis_t *redis, const pki_state_batch_t *batch,
         return;
     }
 
-    pki_state_apply_batch(&call, batch, batch->stage);
+    pki_state_apply_batch(&call, batch,
+                          batch->stage ? 1 + batch->first : 0);
     pki_state_apply_write(&call, objects, n);
     pki_state_call_send(&call);
 }

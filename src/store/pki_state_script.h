@@ -49,10 +49,10 @@
  * new record begins, unless it is told.
  *
  * A change that is better and worse at once is taken for its worse half.
- * That an object is new and fine voids no answer: nobody was told good or
- * revoked for want of it.  But somebody may wait for what is told directly,
- * not in a listing, so that is news in any case.  What was told of an alias
- * is told anew with it: "devices all" asks for either.
+ * Stage: 0 directly, which is news in any case, as somebody may wait for it;
+ * 1 in a listing; 2 in a resource's first, whose end is news for all, so that
+ * what is new and fine needs none of its own.  What an alias names is news
+ * with it: "devices all" asks for either.
  * What MGET does not find may be of another type: GET would say so.
  */
 
@@ -61,7 +61,8 @@
     "local band, bor, bnot = bit.band, bit.bor, bit.bnot\n"                 \
     "local sticky, settled = tonumber(ARGV[4]), tonumber(ARGV[5])\n"        \
     "local bad, weak = tonumber(ARGV[8]), tonumber(ARGV[9])\n"              \
-    "local unclear, direct = tonumber(ARGV[10]), ARGV[7] == '0'\n"          \
+    "local unclear = tonumber(ARGV[10])\n"                                  \
+    "local direct, quiet = ARGV[7] == '0', ARGV[7] == '2'\n"                \
     "local changed, staged, deferred = 0, 0, 0\n"                           \
     "local news, facts, put, ended = {}, {}, {}, {}\n"                      \
     "local due, rest = {}, {}\n"                                            \
@@ -91,7 +92,7 @@
     "  local at = o.since\n"                                                \
     "  if new == was or (band(old, bad) ~= 0 and band(new, bad) ~= 0"       \
     "                    and since < at) then at = since end\n"             \
-    "  if worse and ARGV[7] == '1' and was"                                 \
+    "  if worse and not direct and was"                                     \
     "    and (was == 0 or band(was, bnot(weak)) ~= 0) then\n"               \
     "    put[#put + 1] = o.id\n"                                            \
     "    put[#put + 1] = string.format('1 %d %d %d %s', o.state, o.since,"  \
@@ -101,7 +102,7 @@
     "    local name = alias\n"                                              \
     "    if o.alias ~= '*' then name = string.sub(o.alias, 2) end\n"        \
     "    local change = new ~= was or name ~= alias\n"                      \
-    "    if direct or (change and (was or band(new, bad) ~= 0)) then\n"     \
+    "    if direct or change and (was or not quiet or new ~= 0) then\n"     \
     "      news[#news + 1] = ARGV[2] .. o.id end\n"                         \
     "    for _, other in ipairs(name ~= alias and {alias, name} or {}) do\n"\
     "      if other ~= '' and redis.call('EXISTS',"                          \
@@ -191,8 +192,11 @@ static const pki_state_script_t  pki_state_lua_commit = {
     "if ARGV[5] == '' then redis.call('HDEL', KEYS[2], r .. '.link')\n"
     "elseif ARGV[5] then redis.call('HSET', KEYS[2], r .. '.link', ARGV[5])\n"
     "end\n"
-    "if ARGV[4] == '1' then"
-    "  redis.call('HSET', KEYS[2], r .. '.full', ARGV[3]) end\n"
+    "if ARGV[4] == '1' then\n"
+    "  if redis.call('HGET', KEYS[2], r .. '.full') == false then\n"
+    "    " PKI_STATE_LUA_PUBLISH("'" PKI_NEWS_ALL "'") "  end\n"
+    "  redis.call('HSET', KEYS[2], r .. '.full', ARGV[3])\n"
+    "end\n"
     "redis.call('HSET', KEYS[2], r .. '.at', ARGV[3])\n"
     "return {0, 1}"
 };

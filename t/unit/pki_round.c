@@ -58,6 +58,12 @@ test_pages(void)
     is_int(pki_machine_number(test_machine), 2, "the second round");
     ok(pki_machine_full_at(test_machine) == 1790000030, "it was complete");
     is_int(test_forgotten, 0, "no cookies to forget");
+
+    (void) test_after(30000);
+    (void) test_answer(LIST, 200, "{\"partial\":2,\"value\":[{\"id\":7}]}");
+    is_str(test_line(1), "\"devices\": 3 unreadable items",
+           "with what the dialect could not be shown");
+    is_int(test_mails, 2, "a line");
 }
 
 

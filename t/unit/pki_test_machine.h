@@ -407,6 +407,10 @@ test_next(pki_round_t *round)
         round->partial = 1;
     }
 
+    if (pki_page_top(round->page, 2)->type == PKI_VALUE_INTEGER) {
+        round->unreadable = 2;
+    }
+
     if (next->type != PKI_VALUE_ABSENT) {
         return pki_round_follow(round, &test_shape, next);
     }

@@ -25,6 +25,7 @@ use PKI::OCSP;
 #   locations => text: in place of /ocsp, /api/, /status ...
 #   conf => text: in place of everything
 #   daemon => 1: leaves its parent, as an upgrade of the binary needs it
+#   env => { name => value }: of its environment, for the workers too
 #   start => 0: only writes
 
 sub new {
@@ -35,6 +36,7 @@ sub new {
         dir  => "$t->{dir}/$o{name}",
         port => $o{port} || PKI::Test::free_port(),
         daemon => $o{daemon},
+        env  => $o{env} || {},
     }, $class;
 
     make_path("$n->{dir}/temp");
@@ -92,6 +94,7 @@ sub text {
     my $events = $o{events} // 'worker_connections 512;';
     my $workers = $o{workers} || 1;
     my $daemon = $n->{daemon} ? 'on' : 'off';
+    my $env = join '', map { "env $_;\n" } sort keys %{ $n->{env} };
 
     my $locations = $o{locations} // <<"END";
         location /ocsp { pki_ocsp; }
@@ -108,8 +111,7 @@ load_module $t->{build}/ngx_http_pki_module.so;
 daemon $daemon;
 env ASAN_OPTIONS;
 env LSAN_OPTIONS;
-env TSAN_OPTIONS;
-$user
+$env$user
 worker_processes $workers;
 pid $dir/nginx.pid;
 error_log $dir/error.log info;
@@ -164,6 +166,7 @@ sub start {
 
     if (!$n->{pid}) {
         POSIX::setpgid(0, 0);
+        $ENV{$_} = $n->{env}{$_} for keys %{ $n->{env} };
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', "$n->{dir}/stderr";
         open STDERR, '>&', \*STDOUT;

@@ -1,0 +1,240 @@
+# An hour in which directories are dead, hang, lie or throttle: no worker
+# waits, nobody is revoked or good by mistake, the log has a line for each
+# cause, and it is over by itself.
+#
+# The hour takes seconds: libfaketime moves nginx's clocks, those of waits
+# too, ten seconds at a time, and a hint makes the poller look at its own.
+
+use strict;
+use warnings;
+
+use lib 't/lib';
+use IO::Socket::UNIX;
+use JSON::PP qw(decode_json);
+use PKI::Test;
+use PKI::Directory;
+
+my ($faketime) = glob '/usr/lib/*/faketime/libfaketimeMT.so.1';
+
+plan(skip_all => 'there is no libfaketime') unless $faketime;
+
+my $step = 10;              # seconds; every timeout is longer
+my $slow = 0.05;            # seconds for an answer of OCSP
+my $list = '^/v1\.0/devices\?(?!.*skiptoken)';
+
+my $t = PKI::Test->new;
+my $d = bless { t => $t, ca => $t->ca('ca'), n => 0, sim => {} },
+        'PKI::Directory';
+my $offset = "$t->{dir}/offset";
+my ($now, $late, $slowest, %sim, %ca) = (0, 0, 0);
+
+# a directory each, and an issuer that asks nobody else; "rounds" believes
+# the same lies as "lying", after a while
+
+my %text = (
+    dead       => 'resources devices; max_age 30m;',
+    hanging    => 'resources devices; max_age 30m last;',
+    lying      => 'resources devices; guard 10% min=2;',
+    rounds     => 'resources devices; guard 10% min=2 rounds=20;',
+    vanishing  => 'resources devices; full 0; guard 10% min=2 rounds=20;'
+                  . 'confirm 1m;',
+    throttling => 'max_age 30m last;',
+);
+my $http = '';
+
+$t->redis;
+$d->{token} = $t->token('stories', 'manage');
+
+for (sort keys %text) {
+    $sim{$_} = $_ eq 'rounds' ? $sim{lying}
+               : PKI::Sim->new('graph', dir => $t->{dir}, name => "sim-$_",
+                               state => 1);
+    $d->{sim}{graph} = $sim{$_};
+    $ca{$_} = $t->ca("ca-$_");
+
+    my $block = $d->block('entra', quick => '', text => "$text{$_}"
+                          . 'stall_timeout 30s; connect_timeout 30s;'
+                          . 'lookup_timeout 200ms; settle 0;');
+
+    $http .= "pki_directory $_ entra { $block }\n"
+             . "pki_issuer $_ { certificate $ca{$_}; key $t->{dir}/ca-$_.key;"
+             . "unknown serial; directory $_; }\n";
+}
+
+# twenty devices each: what a certificate of theirs is to be
+
+my $n_devices = 20;
+my (%device, %cert, %changes);
+
+sub bound {
+    my ($name, $what, $id) = @_;
+
+    $cert{"$name $what"} = [$ca{$name},
+                            $t->cert($ca{$name}, "$name-$what",
+                                     kind => 'Device', guid => $id)];
+}
+
+for my $name (grep { $_ ne 'rounds' } sort keys %text) {
+    $device{$name} = [map { $sim{$name}->add('device') } 1 .. $n_devices];
+}
+
+$device{rounds} = $device{lying};
+
+for my $name (sort keys %text) {
+    my @id = map { $_->{deviceId} } @{ $device{$name} };
+
+    # each third of a mass change: the first, the fourth ...
+    bound($name, 'third', $id[3]);
+    bound($name, 'good', $id[1]);
+    bound($name, 'hold', $id[4]);
+    $sim{$name}->change('device', $device{$name}[4]{id},
+                        accountEnabled => PKI::Sim::false);
+}
+
+bound('dead', 'deleted', $device{dead}[7]{deviceId});
+
+my $static = [$d->{ca}, $t->cert($d->{ca}, 'static', kind => 'Static', guid =>
+                                 '00000000-0000-4000-8000-000000000001')];
+my %nobody = map { $_ => [$ca{$_}, $t->cert($ca{$_}, "$_-nobody",
+                          kind => 'Device', guid =>
+                          '00000000-0000-4000-8000-000000000017')] }
+             qw(dead hanging);
+
+spew($offset, "+0\n");
+
+my $n = $d->{nginx} = $t->nginx(
+    workers => 2, issuer => 'unknown serial;', http => $http,
+    store => 'timeout 60s;',
+    env => { LD_PRELOAD => $faketime, FAKETIME_TIMESTAMP_FILE => $offset,
+             FAKETIME_NO_CACHE => 1 });
+my $redis = IO::Socket::UNIX->new(Peer => $t->{redis}{redis}{socket})
+            or die "redis: $!\n";
+
+sub status {
+    my ($cert) = @_;
+
+    $d->{ca} = $cert->[0];
+    return $d->status($cert->[1]);
+}
+
+# time passes; certificates that nobody changes are asked for meanwhile
+
+sub moves {
+    $now += $step;
+    spew("$offset.new", "+$now\n");
+    rename "$offset.new", $offset;
+
+    if ($now % 60 == 0) {
+        $_->clock(advance => 60) for grep { $_->{pid} } @sim{
+            grep { $_ ne 'rounds' } keys %sim};
+    }
+
+    syswrite $redis, "PUBLISH pki:news hint:dead\r\n";
+    sysread $redis, my $reply, 4096;
+    sleep 0.01;
+
+    for my $name (sort keys %cert) {
+        my $status = status($cert{$name});
+        my $list = $changes{$name} ||= [];
+
+        push @$list, [$status, $now]
+            if !@$list || $list->[-1][0] ne $status;
+    }
+
+    my $start = time;
+
+    ok(0, 'a certificate that has nothing to do with it')
+        if status($static) ne 'good';
+
+    my $took = time - $start;
+
+    $late++ if $took > $slow;
+    $slowest = $took if $took > $slowest;
+}
+
+sub passes_until {
+    my ($limit, $code) = @_;
+
+    my $end = $now + $limit;
+
+    moves() until $code->() || $now >= $end;
+
+    return $code->();
+}
+
+sub state {
+    my ($name, $resource) = @_;
+
+    # reports come once a second
+    return ($d->resource($name, $resource || 'devices') || {})->{state} // '';
+}
+
+sub states { return map { state($_) } sort keys %text }
+
+sub history {
+    my ($name, $start) = @_;
+    return join ', ', map { $_->[0] } @{ $changes{$name} };
+}
+
+# what the status page says of a resource; the log's lines
+
+sub page {
+    my ($name, $resource) = @_;
+
+    my ($r) = grep { $_->{directory} eq $name
+                     && $_->{resource} eq ($resource || 'devices') }
+              @{ $n->status->{directories} };
+
+    return $r;
+}
+
+sub lines {
+    my ($name, $level, $before) = @_;
+
+    return grep { /\[$level\].*pki directory "$name": / }
+           split /\n/, substr($n->log, $before // 0);
+}
+
+# before it
+
+$d->{ca} = $ca{dead};
+ok(wait_until(20, sub { !grep { $_ ne 'ok' } states() }), 'all are listed');
+$sim{dead}->delete('device', $device{dead}[7]{id}, hard => 1);
+ok(passes_until(300, sub { status($cert{'dead deleted'}) eq 'revoked' }),
+   'one is deleted');
+moves() for 1 .. 12;
+
+my %is = map { $_ => status($cert{$_}) } keys %cert;
+
+is($is{$_}, /good|third/ ? 'good' : /hold/ ? 'hold' : 'revoked', "before: $_")
+    for sort keys %is;
+
+# the hour
+
+my $start = $now;
+my $before = length $n->log;
+my %requests = map { $_ => page($_)->{requests} } keys %text;
+
+%changes = ();
+$sim{$_}->log_clear for qw(hanging throttling vanishing);
+$sim{dead}->stop;
+$sim{hanging}->fault({ path => '.', times => 0,
+                       do => { hang => PKI::Sim::true } });
+$sim{lying}->mass('device', every => 3,
+                  set => { accountEnabled => PKI::Sim::false });
+$sim{vanishing}->fault({ path => $list, times => 0, do => { mangle => [
+    { drop => '/value', from => 3, count => 7 } ]}});
+$sim{throttling}->fault(
+    { path => '/devices', times => 0,
+      do => { status => 429, headers => { 'Retry-After' => 600 } } },
+    { path => '/users', times => 0,
+      do => { status => 429, headers => { 'Retry-After' => undef } } });
+
+moves() while $now < $start + 3600;
+diag("slowest $slowest");
+
+diag explain \%changes;
+diag $n->log;
+diag explain $d->directories;
+diag explain $n->status->{directories};
+$t->done;
