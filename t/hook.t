@@ -345,4 +345,23 @@ quick('a computer by hook',
 
 is(hook('', uri => '/hook/none')->{status}, 404, 'no such hook');
 
+
+# nobody takes what is wanted, until there is no room for more
+
+my $body = JSON::PP::encode_json({ value => [ { clientState => $secret,
+    resourceData => { id => $users[0]{id} } } ] });
+
+$n = $t->nginx(directories => { idle => ['entra', "poll off; resources users;"
+                   . "hook_secret_file $t->{dir}/hook.secret;"] },
+               server => 'location = /hook/entra { pki_hook idle; }');
+ok($n->ready, 'ready');
+is(hook($body)->{status}, 204, 'wanted');
+is($t->redis_cli('smembers', 'pki:{idle}:wanted'), "user/$users[0]{id}",
+   'and kept');
+$t->redis_cli('eval', 'for i = 1, 1000 do redis.call("SADD", KEYS[1], i) end',
+              1, 'pki:{idle}:wanted');
+is(hook($body)->{status}, 204, 'wanted already');
+$t->redis_cli('srem', 'pki:{idle}:wanted', "user/$users[0]{id}");
+is(hook($body)->{status}, 503, 'no room: 503');
+
 $t->done;

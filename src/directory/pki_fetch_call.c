@@ -38,7 +38,8 @@ static size_t pki_fetch_call_piece(char *text, size_t size, size_t n,
     void *data);
 static void pki_fetch_call_sever(pki_fetch_call_t *call);
 static int pki_fetch_call_untrusted(CURLcode code, const char *text);
-static const char *pki_fetch_call_why(CURLcode code, const char *text);
+static const char *pki_fetch_call_why(CURLcode code, char *text);
+static void pki_fetch_call_steady(char *text);
 
 
 pki_fetch_call_t *
@@ -667,7 +668,7 @@ pki_fetch_call_untrusted(CURLcode code, const char *text)
 /* The long text of libcurl, where it holds nothing of the URL's path. */
 
 static const char *
-pki_fetch_call_why(CURLcode code, const char *text)
+pki_fetch_call_why(CURLcode code, char *text)
 {
     switch (code) {
 
@@ -682,11 +683,43 @@ pki_fetch_call_why(CURLcode code, const char *text)
     case CURLE_RECV_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
+        pki_fetch_call_steady(text);
         return *text ? text : curl_easy_strerror(code);
 
     default:
         return curl_easy_strerror(code);
     }
+}
+
+
+/*
+ * Takes out what is another each time, as in "timed out after 1001
+ * milliseconds with 17 bytes received", so that a cause has one text.
+ */
+
+static void
+pki_fetch_call_steady(char *text)
+{
+    char  *p, *last;
+
+    p = strstr(text, " with ");
+
+    if (p != NULL && p[6] >= '0' && p[6] <= '9') {
+        *p = '\0';
+    }
+
+    p = strstr(text, " after ");
+
+    if (p == NULL || p[7] < '0' || p[7] > '9') {
+        return;
+    }
+
+    last = p + 7;
+    last += strspn(last, "0123456789");
+    last += *last == ' ';
+    last += strspn(last, "abcdefghijklmnopqrstuvwxyz");
+
+    memmove(p, last, strlen(last) + 1);
 }
 
 

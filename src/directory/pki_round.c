@@ -31,6 +31,7 @@ static void pki_round_retry(pki_machine_t *m);
 static void pki_round_over(pki_machine_t *m, pki_next_t how, long wait);
 static void pki_round_schedule(pki_machine_t *m, long long due);
 static void pki_round_warn(pki_machine_t *m);
+static void pki_round_tell(pki_machine_t *m);
 static const char *pki_round_request_id(const pki_machine_t *m);
 
 
@@ -489,6 +490,11 @@ pki_round_retry(pki_machine_t *m)
 
     m->state = PKI_ROUND_PAUSED;
     m->until = mono + wait;
+
+    if (wait > PKI_ROUND_PATIENCE) {
+        pki_round_tell(m);
+        pki_source_dirty(m->source);
+    }
 }
 
 
@@ -552,7 +558,10 @@ pki_round_completed(pki_machine_t *m)
 
     pki_round_warn(m);
 
-    if (m->logged) {
+    if (m->logged && m->failures == 0) {
+        pki_source_log(m->source, 5, "\"%s\": recovered", resource->name);
+
+    } else if (m->logged) {
         pki_source_log(m->source, 5, "\"%s\": recovered after %u failure%s",
                        resource->name, m->failures,
                        m->failures == 1 ? "" : "s");
@@ -593,8 +602,7 @@ pki_round_completed(pki_machine_t *m)
 void
 pki_round_failed(pki_machine_t *m)
 {
-    long         interval, wait;
-    const char  *id;
+    long  interval, wait;
 
     pki_round_warn(m);
 
@@ -604,17 +612,8 @@ pki_round_failed(pki_machine_t *m)
 
     m->failures++;
     m->stats.failures++;
-    m->stats.failing = 1;
 
-    if (!m->logged || strcmp(m->err.text, m->logged_err.text) != 0) {
-        id = pki_round_request_id(m);
-
-        pki_source_log(m->source, 3, "\"%s\": %s%s%s", m->round.resource->name,
-                       m->err.text, id[0] ? ", request-id " : "", id);
-
-        m->logged = 1;
-        m->logged_err = m->err;
-    }
+    pki_round_tell(m);
 
     wait = pki_source_backoff(m->source, m->failures);
     wait = wait > m->wait ? wait : m->wait;
@@ -642,6 +641,29 @@ pki_round_schedule(pki_machine_t *m, long long due)
     m->due = due > soon && !(m->hurry && m->failures == 0) ? due : soon;
 
     pki_source_dirty(m->source);
+}
+
+
+/* One cause, one line. */
+
+static void
+pki_round_tell(pki_machine_t *m)
+{
+    const char  *id;
+
+    m->stats.failing = 1;
+
+    if (m->logged && strcmp(m->err.text, m->logged_err.text) == 0) {
+        return;
+    }
+
+    id = pki_round_request_id(m);
+
+    pki_source_log(m->source, 3, "\"%s\": %s%s%s", m->round.resource->name,
+                   m->err.text, id[0] ? ", request-id " : "", id);
+
+    m->logged = 1;
+    m->logged_err = m->err;
 }
 
 

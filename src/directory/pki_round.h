@@ -26,6 +26,8 @@
 #define PKI_ROUND_GAP          100      /* milliseconds between two rounds */
 #define PKI_ROUND_PAUSE        250      /* at least, before a request is sent
                                            once more: Retry-After may be 0 */
+#define PKI_ROUND_PATIENCE     60000    /* a longer wait that a directory asks
+                                           for is told at once */
 #define PKI_ROUND_JITTER       200      /* before the first rounds of several */
 #define PKI_ROUND_SLICES       16       /* steps in Redis at once, so that one
                                            directory does not hold up others */

@@ -447,6 +447,50 @@ ngx_http_pki_api_rank(ngx_http_pki_candidate_t *c)
 }
 
 
+ngx_int_t
+ngx_http_pki_api_read(ngx_http_request_t *r, ngx_http_pki_api_t *a,
+    pki_json_field_t *fields, ngx_uint_t n, ngx_http_pki_api_take_pt take)
+{
+    pki_rc_t      rc;
+    ngx_int_t     status;
+    ngx_str_t     body;
+    pki_err_t     err;
+    pki_bytes_t   text;
+
+    status = ngx_http_pki_body(r, NGX_HTTP_PKI_BODY_MAX, &body);
+
+    if (status == NGX_DECLINED) {
+        return ngx_http_pki_api_error(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                      NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                      "The body is too large.");
+    }
+
+    if (status != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    text.data = body.data;
+    text.len = body.len;
+
+    rc = pki_json_read(text, fields, n, &err);
+
+    if (rc == PKI_OK) {
+        status = take(r, a, fields);
+
+    } else if (rc == PKI_INVALID) {
+        status = ngx_http_pki_api_error(r, NGX_HTTP_BAD_REQUEST,
+                                        NGX_HTTP_BAD_REQUEST, err.text);
+
+    } else {
+        status = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    pki_json_free(fields, n);
+
+    return status;
+}
+
+
 /* replies */
 
 ngx_int_t

@@ -474,7 +474,10 @@ ngx_http_pki_hook_tell(ngx_http_request_t *r, ngx_http_pki_hook_t *h)
 }
 
 
-/* no acknowledgement, no 2xx: whoever sent it tries again */
+/*
+ * No acknowledgement, no 2xx, nor when too many objects wait already: whoever
+ * sent it tries again.
+ */
 
 static void
 ngx_http_pki_hook_told(ngx_http_request_t *r, ngx_uint_t n, const void *reply)
@@ -487,7 +490,9 @@ ngx_http_pki_hook_told(ngx_http_request_t *r, ngx_uint_t n, const void *reply)
     ctx = ngx_http_get_module_ctx(r, ngx_http_pki_module);
     h = ctx->data;
 
-    if (done == NULL || done->result == PKI_STORE_FAILED) {
+    if (done == NULL || done->result == PKI_STORE_FAILED
+        || done->result == PKI_STORE_CONFLICT)
+    {
         ngx_http_pki_finalize(r, NGX_HTTP_SERVICE_UNAVAILABLE);
         return;
     }

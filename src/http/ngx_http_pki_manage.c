@@ -189,12 +189,6 @@ ngx_http_pki_manage_effective(pki_json_writer_t *w, ngx_http_pki_candidate_t *c)
 ngx_int_t
 ngx_http_pki_manage_read(ngx_http_request_t *r, ngx_http_pki_api_t *a)
 {
-    pki_rc_t      rc;
-    ngx_int_t     status;
-    ngx_str_t     body;
-    pki_err_t     err;
-    pki_bytes_t   text;
-
     pki_json_field_t  fields[] = {
         { .name = "revocationReason", .type = PKI_JSON_INTEGER,
           .required = 1 },
@@ -204,37 +198,9 @@ ngx_http_pki_manage_read(ngx_http_request_t *r, ngx_http_pki_api_t *a)
           .max = PKI_STORE_WHO_MAX }
     };
 
-    status = ngx_http_pki_body(r, NGX_HTTP_PKI_BODY_MAX, &body);
-
-    if (status == NGX_DECLINED) {
-        return ngx_http_pki_api_error(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                      NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                      "The body is too large.");
-    }
-
-    if (status != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    text.data = body.data;
-    text.len = body.len;
-
-    rc = pki_json_read(text, fields, sizeof(fields) / sizeof(fields[0]), &err);
-
-    if (rc == PKI_OK) {
-        status = ngx_http_pki_manage_take(r, a, fields);
-
-    } else if (rc == PKI_INVALID) {
-        status = ngx_http_pki_api_error(r, NGX_HTTP_BAD_REQUEST,
-                                        NGX_HTTP_BAD_REQUEST, err.text);
-
-    } else {
-        status = NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    pki_json_free(fields, sizeof(fields) / sizeof(fields[0]));
-
-    return status;
+    return ngx_http_pki_api_read(r, a, fields,
+                                 sizeof(fields) / sizeof(fields[0]),
+                                 ngx_http_pki_manage_take);
 }
 
 

@@ -810,6 +810,16 @@ struct ngx_http_pki_api_s {
 /* The role that this request needs; NGX_HTTP_PKI_ROLE_READ by default. */
 ngx_uint_t ngx_http_pki_api_role(ngx_http_request_t *r);
 
+/*
+ * Reads the body into fields, lets take() look at them, and frees them.
+ * NGX_OK, and no reply was sent: go on; else what to finalize with.
+ */
+typedef ngx_int_t (*ngx_http_pki_api_take_pt)(ngx_http_request_t *r,
+    ngx_http_pki_api_t *a, pki_json_field_t *fields);
+
+ngx_int_t ngx_http_pki_api_read(ngx_http_request_t *r, ngx_http_pki_api_t *a,
+    pki_json_field_t *fields, ngx_uint_t n, ngx_http_pki_api_take_pt take);
+
 /* Replies, counted; each returns what to finalize with. */
 ngx_int_t ngx_http_pki_api_send(ngx_http_request_t *r, ngx_uint_t status,
     pki_json_writer_t *w);

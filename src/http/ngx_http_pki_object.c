@@ -27,9 +27,9 @@ static void ngx_http_pki_object_got(ngx_http_request_t *r, ngx_uint_t n,
 static void ngx_http_pki_object_states(pki_json_writer_t *w, unsigned state);
 
 static ngx_int_t ngx_http_pki_object_body(ngx_http_request_t *r,
-    ngx_http_pki_object_t *object);
+    ngx_http_pki_api_t *a);
 static ngx_int_t ngx_http_pki_object_take(ngx_http_request_t *r,
-    ngx_http_pki_object_t *object, pki_json_field_t *fields);
+    ngx_http_pki_api_t *a, pki_json_field_t *fields);
 static void ngx_http_pki_object_applied(void *data, pki_store_result_t result,
     const pki_state_applied_t *applied, const char *error);
 static void ngx_http_pki_object_pushed(ngx_http_request_t *r, ngx_uint_t n,
@@ -294,7 +294,7 @@ ngx_http_pki_object_push(ngx_http_request_t *r, ngx_http_pki_api_t *a)
                                                    : PKI_OBJECT_DELETED;
 
     } else {
-        rc = ngx_http_pki_object_body(r, object);
+        rc = ngx_http_pki_object_body(r, a);
 
         if (rc != NGX_OK || r->header_sent) {
             return rc;
@@ -333,14 +333,8 @@ ngx_http_pki_object_push(ngx_http_request_t *r, ngx_http_pki_api_t *a)
 
 
 static ngx_int_t
-ngx_http_pki_object_body(ngx_http_request_t *r, ngx_http_pki_object_t *object)
+ngx_http_pki_object_body(ngx_http_request_t *r, ngx_http_pki_api_t *a)
 {
-    pki_rc_t      rc;
-    ngx_int_t     status;
-    ngx_str_t     body;
-    pki_err_t     err;
-    pki_bytes_t   text;
-
     pki_json_field_t  fields[] = {
         { .name = "enabled", .type = PKI_JSON_BOOLEAN },
         { .name = "deleted", .type = PKI_JSON_BOOLEAN },
@@ -350,46 +344,20 @@ ngx_http_pki_object_body(ngx_http_request_t *r, ngx_http_pki_object_t *object)
           .max = PKI_STATE_NAME_MAX }
     };
 
-    status = ngx_http_pki_body(r, NGX_HTTP_PKI_BODY_MAX, &body);
-
-    if (status == NGX_DECLINED) {
-        return ngx_http_pki_api_error(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                      NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                      "The body is too large.");
-    }
-
-    if (status != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    text.data = body.data;
-    text.len = body.len;
-
-    rc = pki_json_read(text, fields, sizeof(fields) / sizeof(fields[0]), &err);
-
-    if (rc == PKI_OK) {
-        status = ngx_http_pki_object_take(r, object, fields);
-
-    } else if (rc == PKI_INVALID) {
-        status = ngx_http_pki_api_error(r, NGX_HTTP_BAD_REQUEST,
-                                        NGX_HTTP_BAD_REQUEST, err.text);
-
-    } else {
-        status = NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    pki_json_free(fields, sizeof(fields) / sizeof(fields[0]));
-
-    return status;
+    return ngx_http_pki_api_read(r, a, fields,
+                                 sizeof(fields) / sizeof(fields[0]),
+                                 ngx_http_pki_object_take);
 }
 
 
 /* what is not said is not good: "enabled" or "deleted" must be there */
 
 static ngx_int_t
-ngx_http_pki_object_take(ngx_http_request_t *r, ngx_http_pki_object_t *object,
+ngx_http_pki_object_take(ngx_http_request_t *r, ngx_http_pki_api_t *a,
     pki_json_field_t *fields)
 {
+    ngx_http_pki_object_t *object = a->data;
+
     u_char     *name;
     unsigned    risk, bits;
 

@@ -203,8 +203,8 @@ test_links_of(void)
         "%s,x/../y,9999999999,9999999999", "%s,,9999999999,9999999999",
         "%s,x,99999999999999999999999,9999999999", "%s,x,y,z",
         "%s,x?y,9999999999,9999999999", "0%s,x,9999999999,9999999999",
-        "%s,xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx,"
-        "9999999999,9999999999"
+        ("%s,xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx,"
+         "9999999999,9999999999")
     };
 
     test_reset();

@@ -538,6 +538,7 @@ test_broken(void)
     is_int(got->status, 0, "nobody listens: no status");
     ok(strstr(got->error, "127.0.0.1") && !strstr(got->error, "secret"),
        "nobody listens: the error names the host");
+    ok(strstr(got->error, " ms") == NULL, "nobody listens: not how long");
     pki_fetch_destroy(fetch);
 }
 
@@ -553,7 +554,9 @@ test_times(void)
     conf.total = 200;
     begin = pki_test_mono();
     test_failed("/hang", &conf, "timed out");
+    ok(strstr(test_result.error, "200") == NULL, "no times, which differ");
     test_failed("/stall", &conf, "timed out");
+    ok(strstr(test_result.error, "bytes") == NULL, "no sizes");
     ok(pki_test_mono() - begin < 3000, "the time for the whole is short");
 
     conf.total = 10000;

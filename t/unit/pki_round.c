@@ -175,6 +175,7 @@ test_once_more(void)
         test_date = i == 7 ? "Mon, 21 Sep 2026 14:14:00 GMT" : NULL;
         wait = test_answer_cut(LIST, 429, retry[i].text, "{}", 2,
                                PKI_FETCH_DONE);
+        is_int(test_mails, retry[i].least > 60000, "a long wait is told");
 
         for (slept = 0; slept < retry[i].least && wait != PKI_SOURCE_SLEEP; ) {
             slept += wait;
@@ -191,6 +192,11 @@ test_once_more(void)
            slept);
         (void) test_answer(LIST, 200, A_B);
         test_object("a", 0, test_wall);
+
+        if (retry[i].least > 60000) {
+            is_str(test_line(0), "\"devices\": recovered", "and its end");
+            is_int(test_mails, 2, "two lines");
+        }
     }
 
     /* the same page, not the first one */

@@ -185,16 +185,23 @@ sub resource {
     return $r;
 }
 
-# waits until a round that began after now is complete
+# waits until a round that began after now is over, and one is complete: their
+# number is that of the last begun, at once; what REST tells may be a second old
 
 sub round {
     my ($d, $directory, $resource) = @_;
 
-    my $before = ($d->resource($directory, $resource) || {})->{rounds} // 0;
+    my $number = sub {
+        $d->{t}->redis_cli('HGET', "pki:{$directory}:sync",
+                           "$resource.round") || 0;
+    };
+    my $complete = sub {
+        ($d->resource($directory, $resource) || {})->{rounds} // 0;
+    };
+    my ($begun, $before) = ($number->(), $complete->());
 
     return PKI::Test::wait_until(15, sub {
-        (($d->resource($directory, $resource) || {})->{rounds} // 0)
-            >= $before + 2
+        $number->() >= $begun + 2 && $complete->() > $before
     });
 }
 
