@@ -18,7 +18,8 @@ my ($faketime) = glob '/usr/lib/*/faketime/libfaketimeMT.so.1';
 
 plan(skip_all => 'there is no libfaketime') unless $faketime;
 
-my $step = 10;              # seconds; every timeout is longer
+my $step = 10;              # seconds; every timeout is longer, as what is
+                            # under way takes as long as the clocks say
 my $slow = 0.05;            # seconds for an answer of OCSP
 my $list = '^/v1\.0/devices\?(?!.*skiptoken)';
 
@@ -26,7 +27,7 @@ my $t = PKI::Test->new;
 my $d = bless { t => $t, ca => $t->ca('ca'), n => 0, sim => {} },
         'PKI::Directory';
 my $offset = "$t->{dir}/offset";
-my ($now, $late, $slowest, %sim, %ca) = (0, 0, 0);
+my ($now, $slow_answers, $slowest, %sim, %ca) = (0, 0, 0);
 
 # a directory each, and an issuer that asks nobody else; "rounds" believes
 # the same lies as "lying", after a while
@@ -52,9 +53,11 @@ for (sort keys %text) {
     $d->{sim}{graph} = $sim{$_};
     $ca{$_} = $t->ca("ca-$_");
 
+    my $patience = $_ eq 'hanging' ? '30s' : '300s';
     my $block = $d->block('entra', quick => '', text => "$text{$_}"
-                          . 'stall_timeout 30s; connect_timeout 30s;'
-                          . 'lookup_timeout 200ms; settle 0;');
+                          . "stall_timeout $patience; connect_timeout 300s;"
+                          . 'request_timeout 300s; lookup_timeout 200ms;'
+                          . 'settle 0;');
 
     $http .= "pki_directory $_ entra { $block }\n"
              . "pki_issuer $_ { certificate $ca{$_}; key $t->{dir}/ca-$_.key;"
@@ -131,7 +134,7 @@ sub moves {
 
     syswrite $redis, "PUBLISH pki:news hint:dead\r\n";
     sysread $redis, my $reply, 4096;
-    sleep 0.01;
+    sleep 0.015;
 
     for my $name (sort keys %cert) {
         my $status = status($cert{$name});
@@ -148,7 +151,7 @@ sub moves {
 
     my $took = time - $start;
 
-    $late++ if $took > $slow;
+    $slow_answers++ if $took > $slow;
     $slowest = $took if $took > $slowest;
 }
 
@@ -171,10 +174,13 @@ sub state {
 
 sub states { return map { state($_) } sort keys %text }
 
-sub history {
-    my ($name, $start) = @_;
-    return join ', ', map { $_->[0] } @{ $changes{$name} };
-}
+# all that OCSP said of a certificate since the hour began, and when it
+# changed, in seconds of that hour
+
+my $start = 0;
+
+sub said { return join ' ', map { $_->[0] } @{ $changes{$_[0]} } }
+sub said_at { return $changes{$_[0]}[$_[1]][1] - $start }
 
 # what the status page says of a resource; the log's lines
 
@@ -211,7 +217,8 @@ is($is{$_}, /good|third/ ? 'good' : /hold/ ? 'hold' : 'revoked', "before: $_")
 
 # the hour
 
-my $start = $now;
+$start = $now;
+
 my $before = length $n->log;
 my %requests = map { $_ => page($_)->{requests} } keys %text;
 
@@ -231,10 +238,147 @@ $sim{throttling}->fault(
       do => { status => 429, headers => { 'Retry-After' => undef } } });
 
 moves() while $now < $start + 3600;
-diag("slowest $slowest");
 
-diag explain \%changes;
-diag $n->log;
-diag explain $d->directories;
-diag explain $n->status->{directories};
+# nobody waited for it
+
+is($slow_answers, 0, 'OCSP is as quick as ever') or diag("$slowest s");
+
+# what OCSP said
+
+for (sort keys %changes) {
+    my $is = /good|third/ ? 'good' : /hold/ ? 'hold' : 'revoked';
+    my $stale = /^dead/ && $is ne 'revoked' ? ' tryLater' : '';
+
+    next if $_ eq 'rounds third';
+    is(said($_), "$is$stale", "$_: $is$stale");
+
+    next unless $stale;
+
+    # the last round was some time before the hour
+    cmp_ok(said_at($_, 1), '<=', 1800 + $step, "$_: as long as max_age says");
+    cmp_ok(said_at($_, 1), '>=', 1650, "$_: and not shorter");
+}
+
+is(said('rounds third'), 'good hold', 'rounds: confirmed twenty times');
+cmp_ok(said_at('rounds third', 1), '>=', 600, 'rounds: and not before');
+
+for (sort keys %nobody) {
+    is(status($nobody{$_}), 'tryLater', "$_: nobody knows what is new");
+}
+
+# what the log says, and the others
+
+sub is_lines {
+    my ($name, @want) = @_;
+
+    my @lines = lines($name, 'error', $before);
+    my $all = @lines == @want;
+
+    for my $i (0 .. $#want) {
+        $all &&= $lines[$i] =~ $want[$i];
+    }
+
+    ok($all, "$name: a line for each cause") or diag(join "\n", @lines);
+}
+
+my $held = qr/"devices": held back: 7 of 20 objects would be revoked, 2 may/;
+
+
+# the second when the token has ended
+
+is_lines('dead', qr/"devices": "[^"]*": Failed to connect to/,
+         qr/"devices": no reply from the token endpoint: .* connect to/);
+is_lines('hanging', qr/"devices": "[^"]*": Operation (?:too slow|timed out)/,
+         qr/"devices": no reply from the token endpoint: /);
+is_lines('lying', $held);
+is_lines('rounds', $held);
+is_lines('throttling', qr/"devices": status 429/, qr/"users": status 429/);
+cmp_ok(scalar lines('vanishing', 'error', $before), '<=', 6,
+       'vanishing: a line for each twenty rounds');
+
+for (['dead', 'devices', qr/Failed to connect/], ['hanging', 'devices',
+      qr/too slow|timed out/], ['throttling', 'devices', qr/^status 429$/],
+     ['throttling', 'users', qr/^status 429$/])
+{
+    my ($name, $resource, $error) = @$_;
+    my $r = $d->resource($name, $resource);
+
+    is($r->{state}, 'failing', "$name, $resource: failing");
+    like($r->{error}, $error, "$name, $resource: why");
+    is(page($name, $resource)->{failing}, 1,
+       "$name, $resource: so says the status page");
+}
+
+is(state('lying'), 'held back', 'lying: held back');
+is(page('lying')->{heldBack}, 1, 'lying: so says the status page');
+is($d->resource('lying', 'devices')->{held}, '7 of 20, 2 may',
+   'lying: how many');
+cmp_ok(page('throttling')->{throttled}, '>=', 10, 'throttling: counted');
+
+# requests are few
+
+my @busy = $sim{throttling}->log('/devices');
+
+cmp_ok(scalar @busy, '<=', 13, 'throttling: it is heard, up to five minutes');
+cmp_ok(scalar @busy, '>=', 10, 'throttling: but not given up');
+cmp_ok(scalar $sim{throttling}->log('/users'), '<=', 160,
+       'throttling: without a time, later and later');
+cmp_ok(page('dead')->{requests} - $requests{dead}, '<=', 160, 'dead: few');
+cmp_ok(scalar $sim{hanging}->log, '<=', 90, 'hanging: few');
+cmp_ok($sim{hanging}->stats->{connections_most}, '<=', 8,
+       'hanging: and no connection is left open');
+is(scalar(grep { /oauth2/ } map { $_->{target} } $sim{vanishing}->log), 1,
+   'vanishing: one token an hour');
+
+# it is over
+
+my $after = length $n->log;
+
+$sim{dead}->start;
+$sim{dead}->clock(advance => 3600);
+$_->faults_clear for @sim{qw(hanging vanishing throttling)};
+$sim{lying}->mass('device', every => 3,
+                  set => { accountEnabled => PKI::Sim::true });
+$sim{lying}->change('device', $device{lying}[4]{id},
+                    accountEnabled => PKI::Sim::false);
+
+ok(passes_until(600, sub {
+       !grep { $_ ne 'ok' } states(), state('throttling', 'users')
+   }), 'all are well again') or diag(explain($d->directories));
+like(join("\n", lines('throttling', 'notice', $after)),
+     qr/"$_": recovered after \d+ failure/, "throttling, $_: recovered")
+    for qw(devices users);
+
+for (qw(dead hanging)) {
+    my @lines = lines($_, 'notice', $after);
+
+    is(scalar @lines, 1, "$_: one line");
+    like($lines[0], qr/"devices": recovered after \d+ failures/,
+         "$_: recovered");
+}
+
+is(scalar lines('lying', 'notice', $after), 1, 'lying: no longer held back');
+is(scalar lines($_, 'error', $after), 0, "$_: and no more errors")
+    for sort keys %text;
+
+for (sort keys %cert) {
+    my $is = /good|third/ ? 'good' : /hold/ ? 'hold' : 'revoked';
+
+    is(status($cert{$_}), $is, "after: $_");
+}
+
+# and a change is seen by the next round
+
+for my $name (grep { $_ ne 'rounds' } sort keys %text) {
+    $sim{$name}->change('device', $device{$name}[1]{id},
+                        accountEnabled => PKI::Sim::false);
+}
+
+for my $name (sort keys %text) {
+    ok(passes_until(60, sub { status($cert{"$name good"}) eq 'hold' }),
+       "$name: a change is seen");
+}
+
+unlike($n->log, qr/S3cr/, 'no secret in the log');
+
 $t->done;

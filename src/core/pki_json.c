@@ -4,25 +4,23 @@
  *
  * What yajl is lax about is looked at before: UTF-8 (it takes overlong
  * forms) and surrogates (it makes a '?' of half a pair), so that a string
- * it hands over is what its sender meant.  yajl also believes that memory
- * never ends, so its allocations are kept in a table: when one fails, the
- * reader leaves yajl with longjmp() and releases what the table holds.
+ * it hands over is what its sender meant.  That yajl also believes that
+ * memory never ends is seen to by pki_stream_text().
  */
 
 #include "pki_json.h"
 
 #include <errno.h>
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <openssl/crypto.h>
-#include <yajl/yajl_parse.h>
+
+#include "pki_stream.h"
 
 
-#define PKI_JSON_BLOCKS    16       /* yajl 2.1 holds 7 at most */
 #define PKI_JSON_ECHO      40       /* octets of the input in a message */
 #define PKI_JSON_NUMBER    24       /* "-9223372036854775808" */
 #define PKI_JSON_NO_TYPE   (-1)     /* that a member can have */
@@ -33,22 +31,14 @@ typedef struct {
     size_t              n;
     pki_json_field_t   *field;      /* whose value comes next */
     int                 inside;     /* of the object */
-    pki_rc_t            rc;
+    pki_rc_t            rc;         /* of what a callback refused */
     pki_err_t          *err;
-    jmp_buf             nomem;
-    void               *blocks[PKI_JSON_BLOCKS];
 } pki_json_reader_t;
 
 
 static const char *pki_json_check(pki_bytes_t text);
 static size_t pki_json_escape(const unsigned char *p, size_t len);
 static long pki_json_unit(const unsigned char *p, size_t len);
-
-static pki_rc_t pki_json_parse(pki_json_reader_t *r, pki_bytes_t text);
-static void *pki_json_yajl_malloc(void *ctx, size_t size);
-static void *pki_json_yajl_realloc(void *ctx, void *p, size_t size);
-static void pki_json_yajl_free(void *ctx, void *p);
-static void **pki_json_block(pki_json_reader_t *r, void *p);
 
 static int pki_json_on_map(void *ctx);
 static int pki_json_on_array(void *ctx);
@@ -114,14 +104,10 @@ pki_json_read(pki_bytes_t text, pki_json_field_t *fields, size_t n,
     r.n = n;
     r.err = err;
 
-    rc = pki_json_parse(&r, text);
-
-    if (rc == PKI_ERROR) {
-        pki_err_ssl(err, "no memory to read JSON");
-    }
+    rc = pki_stream_text(&pki_json_callbacks, &r, text, err);
 
     if (rc != PKI_OK) {
-        return rc;
+        return r.rc == PKI_OK ? rc : r.rc;
     }
 
     for (i = 0; i < n; i++) {
@@ -280,115 +266,6 @@ pki_json_unit(const unsigned char *p, size_t len)
     }
 
     return unit;
-}
-
-
-static pki_rc_t
-pki_json_parse(pki_json_reader_t *r, pki_bytes_t text)
-{
-    size_t             i;
-    yajl_handle        handle;
-    yajl_status        status;
-    unsigned char     *reason;
-    yajl_alloc_funcs   funcs;
-
-    funcs.malloc = pki_json_yajl_malloc;
-    funcs.realloc = pki_json_yajl_realloc;
-    funcs.free = pki_json_yajl_free;
-    funcs.ctx = r;
-
-    if (setjmp(r->nomem)) {
-        for (i = 0; i < PKI_JSON_BLOCKS; i++) {
-            OPENSSL_free(r->blocks[i]);
-        }
-
-        return PKI_ERROR;
-    }
-
-    handle = yajl_alloc(&pki_json_callbacks, &funcs, r);
-
-    if (handle == NULL) {
-        return PKI_ERROR;
-    }
-
-    status = yajl_parse(handle, text.data, text.len);
-
-    if (status == yajl_status_ok) {
-        status = yajl_complete_parse(handle);
-    }
-
-    if (status == yajl_status_error) {
-        reason = yajl_get_error(handle, 0, NULL, 0);
-
-        (void) pki_json_refuse(r, "the text is not JSON: %.*s",
-                               (int) strcspn((char *) reason, "\n"), reason);
-
-        yajl_free_error(handle, reason);
-    }
-
-    yajl_free(handle);
-
-    return r->rc;
-}
-
-
-static void *
-pki_json_yajl_malloc(void *ctx, size_t size)
-{
-    return pki_json_yajl_realloc(ctx, NULL, size);
-}
-
-
-static void *
-pki_json_yajl_realloc(void *ctx, void *p, size_t size)
-{
-    pki_json_reader_t  *r = ctx;
-
-    void  *grown, **block;
-
-    block = pki_json_block(r, p);
-    grown = block ? OPENSSL_realloc(p, size) : NULL;
-
-    if (grown == NULL) {
-        longjmp(r->nomem, 1);
-    }
-
-    *block = grown;
-
-    return grown;
-}
-
-
-static void
-pki_json_yajl_free(void *ctx, void *p)
-{
-    pki_json_reader_t  *r = ctx;
-
-    void  **block;
-
-    block = pki_json_block(r, p);
-
-    if (block) {
-        OPENSSL_free(p);
-        *block = NULL;
-    }
-}
-
-
-/* Where p is kept; of NULL, a place that is free. */
-
-static void **
-pki_json_block(pki_json_reader_t *r, void *p)
-{
-    size_t  i;
-
-    for (i = 0; i < PKI_JSON_BLOCKS; i++) {
-        if (r->blocks[i] == p) {
-            return &r->blocks[i];
-        }
-    }
-
-    return NULL;
 }
 
 
@@ -557,6 +434,7 @@ pki_json_on_string(void *ctx, const unsigned char *p, size_t len)
     field->string = OPENSSL_malloc(len + 1);
 
     if (field->string == NULL) {
+        pki_err_ssl(r->err, "no memory to read JSON");
         r->rc = PKI_ERROR;
         return 0;
     }

@@ -8,6 +8,8 @@
  * It believes that memory never ends, and keeps a token however long it is,
  * so its blocks are listed here: when there is no memory, or a block would
  * be too large, it is left with longjmp(), and the list is what is released.
+ *
+ * A text that is there as a whole has use for the list alone.
  */
 
 #include "pki_stream.h"
@@ -31,6 +33,8 @@ struct pki_stream_s {
     yajl_handle       yajl;
     pki_rc_t          rc;               /* of the first failure */
     pki_err_t        *err;              /* of the call that runs */
+    const char       *subject;          /* of a sentence in it */
+    const char       *nomem;            /* such a sentence */
 
     yajl_alloc_funcs  funcs;
     void             *blocks[PKI_STREAM_BLOCKS];
@@ -38,12 +42,13 @@ struct pki_stream_s {
 
     unsigned          begun:1;
     size_t            len;              /* of what is in the buffer */
-    unsigned char     buffer[PKI_STREAM_BUFFER];
+    unsigned char     buffer[];         /* none for a whole text */
 };
 
 
 static int pki_stream_open(pki_stream_t *stream,
     const yajl_callbacks *callbacks, void *ctx);
+static void pki_stream_close(pki_stream_t *stream);
 static void pki_stream_flush(pki_stream_t *stream);
 static size_t pki_stream_filter(unsigned char *p, size_t len);
 static size_t pki_stream_escape(const unsigned char *p, size_t len,
@@ -52,6 +57,7 @@ static long pki_stream_unit(const unsigned char *p);
 static void pki_stream_parse(pki_stream_t *stream, const unsigned char *p,
     size_t len);
 static void pki_stream_refuse(pki_stream_t *stream, const char *reason);
+static void pki_stream_nomem(pki_stream_t *stream);
 
 static void *pki_stream_malloc(void *ctx, size_t size);
 static void *pki_stream_realloc(void *ctx, void *p, size_t size);
@@ -64,13 +70,18 @@ pki_stream_create(const yajl_callbacks *callbacks, void *ctx)
 {
     pki_stream_t  *stream;
 
-    stream = OPENSSL_zalloc(sizeof(pki_stream_t));
+    stream = OPENSSL_zalloc(sizeof(pki_stream_t) + PKI_STREAM_BUFFER);
 
     if (stream == NULL) {
         return NULL;
     }
 
-    if (!pki_stream_open(stream, callbacks, ctx)) {
+    stream->subject = "the reply";
+    stream->nomem = "no memory to read a reply";
+
+    if (!pki_stream_open(stream, callbacks, ctx)
+        || !yajl_config(stream->yajl, yajl_dont_validate_strings, 1))
+    {
         pki_stream_destroy(stream);
         return NULL;
     }
@@ -94,25 +105,36 @@ pki_stream_open(pki_stream_t *stream, const yajl_callbacks *callbacks,
 
     stream->yajl = yajl_alloc(callbacks, &stream->funcs, ctx);
 
-    return stream->yajl != NULL
-           && yajl_config(stream->yajl, yajl_dont_validate_strings, 1);
+    if (stream->yajl == NULL) {
+        pki_stream_nomem(stream);
+        return 0;
+    }
+
+    return 1;
 }
 
 
 void
 pki_stream_destroy(pki_stream_t *stream)
 {
-    size_t  i;
-
     if (stream == NULL) {
         return;
     }
 
+    pki_stream_close(stream);
+
+    OPENSSL_free(stream);
+}
+
+
+static void
+pki_stream_close(pki_stream_t *stream)
+{
+    size_t  i;
+
     for (i = 0; i < PKI_STREAM_BLOCKS; i++) {
         OPENSSL_free(stream->blocks[i]);
     }
-
-    OPENSSL_free(stream);
 }
 
 
@@ -150,13 +172,35 @@ pki_stream_end(pki_stream_t *stream, pki_err_t *err)
     pki_stream_flush(stream);
 
     if (stream->rc == PKI_OK && stream->len) {
-        pki_stream_refuse(stream, "the reply is not JSON: it ends within an "
-                          "escape");
+        pki_stream_refuse(stream, "is not JSON: it ends within an escape");
     }
 
     pki_stream_parse(stream, NULL, 0);
 
     return stream->rc;
+}
+
+
+pki_rc_t
+pki_stream_text(const yajl_callbacks *callbacks, void *ctx, pki_bytes_t text,
+    pki_err_t *err)
+{
+    pki_stream_t  stream;
+
+    memset(&stream, 0, sizeof(pki_stream_t));
+
+    stream.err = err;
+    stream.subject = "the text";
+    stream.nomem = "no memory to read JSON";
+
+    if (pki_stream_open(&stream, callbacks, ctx)) {
+        pki_stream_parse(&stream, text.data, text.len);
+        pki_stream_parse(&stream, NULL, 0);
+    }
+
+    pki_stream_close(&stream);
+
+    return stream.rc;
 }
 
 
@@ -326,7 +370,7 @@ pki_stream_parse(pki_stream_t *stream, const unsigned char *p, size_t len)
         reason = yajl_get_error(stream->yajl, 0, NULL, 0);
         stream->rc = PKI_INVALID;
 
-        pki_err_set(stream->err, "the reply is not JSON: %.*s",
+        pki_err_set(stream->err, "%s is not JSON: %.*s", stream->subject,
                     (int) strcspn((char *) reason, "\n"), reason);
 
         yajl_free_error(stream->yajl, reason);
@@ -340,8 +384,16 @@ pki_stream_parse(pki_stream_t *stream, const unsigned char *p, size_t len)
 static void
 pki_stream_refuse(pki_stream_t *stream, const char *reason)
 {
-    pki_err_set(stream->err, "%s", reason);
+    pki_err_set(stream->err, "%s %s", stream->subject, reason);
     stream->rc = PKI_INVALID;
+}
+
+
+static void
+pki_stream_nomem(pki_stream_t *stream)
+{
+    pki_err_ssl(stream->err, "%s", stream->nomem);
+    stream->rc = PKI_ERROR;
 }
 
 
@@ -360,7 +412,7 @@ pki_stream_realloc(void *ctx, void *p, size_t size)
     void  *grown, **block;
 
     if (size > PKI_STREAM_BLOCK_MAX) {
-        pki_stream_refuse(stream, "the reply has too long a token");
+        pki_stream_refuse(stream, "has too long a token");
         longjmp(stream->leave, 1);
     }
 
@@ -368,8 +420,7 @@ pki_stream_realloc(void *ctx, void *p, size_t size)
     grown = block ? OPENSSL_realloc(p, size) : NULL;
 
     if (grown == NULL) {
-        pki_err_ssl(stream->err, "no memory to read a reply");
-        stream->rc = PKI_ERROR;
+        pki_stream_nomem(stream);
         longjmp(stream->leave, 1);
     }
 

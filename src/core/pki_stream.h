@@ -1,8 +1,8 @@
 
 /*
- * yajl, made fit for what strangers send: it may run out of memory, the
- * length of a token has a bound, a byte order mark is skipped, and half a
- * surrogate pair is told from a question mark.
+ * yajl, made fit for what strangers send: it may run out of memory, and the
+ * length of a token has a bound.  In a stream, a byte order mark is skipped,
+ * and half a surrogate pair is told from a question mark.
  */
 
 #ifndef PKI_STREAM_H
@@ -34,6 +34,15 @@ pki_rc_t pki_stream_feed(pki_stream_t *stream, pki_bytes_t text,
 
 /* All octets were fed.  As above; PKI_INVALID also: the value is not whole. */
 pki_rc_t pki_stream_end(pki_stream_t *stream, pki_err_t *err);
+
+
+/*
+ * A text that is there as a whole, for yajl as it stands: a byte order mark
+ * is no JSON, and half a surrogate pair is a '?'.  Returns as
+ * pki_stream_end(), with a sentence that names no reply.
+ */
+pki_rc_t pki_stream_text(const yajl_callbacks *callbacks, void *ctx,
+    pki_bytes_t text, pki_err_t *err);
 
 
 #endif /* PKI_STREAM_H */

@@ -274,6 +274,12 @@ pki_intune_queue_answer(pki_round_t *round)
     if (n == 0) {
         pki_json_destroy(w);
 
+        if (others && round->told >= PKI_INTUNE_QUEUE_BATCH) {
+            (void) pki_round_fail(round, "%u revocation requests to other "
+                                  "issuers are in the way", others);
+            return PKI_NEXT_PARTIAL;
+        }
+
         if (others) {
             return PKI_NEXT_DONE;
         }

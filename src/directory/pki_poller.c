@@ -31,7 +31,7 @@
 #define PKI_POLLER_NICE   10        /* as nice(1) is by default */
 #define PKI_POLLER_LEASE  15000     /* milliseconds */
 #define PKI_POLLER_SLEEP  60000     /* at most, whatever a machine says */
-#define PKI_POLLER_LEAVE  30        /* to give all leases back; the join has
+#define PKI_POLLER_LEAVE  60        /* to give all leases back; the join has
                                        100 for all */
 
 

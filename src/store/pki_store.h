@@ -34,7 +34,8 @@
  *
  * An owner names whose facts changed: "cert:<issuer>:<SERIAL>",
  * "object:<directory>:<id>" or "all".  The script that changes a fact also
- * publishes its owner.  "hint:<directory>" wakes the directory's poller.
+ * publishes its owner; but what a resource's first listing finds new and
+ * fine is "all" at its end.  "hint:<directory>" wakes the directory's poller.
  *
  * Verbs return nothing: each calls its callback exactly once, through the
  * transport, and never from inside the call.  Arguments are copied.  No

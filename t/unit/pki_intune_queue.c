@@ -260,6 +260,8 @@ test_download(void)
 static void
 test_answers(void)
 {
+    size_t  i;
+
     test_reset();
 
     test_found();
@@ -311,6 +313,18 @@ test_answers(void)
     test_items[0].elsewhere = 1;
     is_int(test_round.resource->next(&test_round), PKI_NEXT_DONE,
            "none is ours to answer");
+
+    test_found();
+    test_receive(200, test_requests(0, 500));
+
+    for (i = 0; i < test_round.nitems; i++) {
+        test_items[i].elsewhere = 1;
+    }
+
+    is_int(test_round.resource->next(&test_round), PKI_NEXT_PARTIAL,
+           "a whole batch of them");
+    is_str(test_said, "500 revocation requests to other issuers are in the "
+           "way", "the sentence");
 }
 
 

@@ -61,7 +61,7 @@ test_pages(void)
 
     (void) test_after(30000);
     (void) test_answer(LIST, 200, "{\"partial\":2,\"value\":[{\"id\":7}]}");
-    is_str(test_line(1), "\"devices\": 3 unreadable items",
+    is_str(test_line(0), "\"devices\": 3 unreadable items",
            "with what the dialect could not be shown");
     is_int(test_mails, 2, "a line");
 }

@@ -54,11 +54,9 @@ static test_got_t  got;
 int
 main(void)
 {
-    pki_err_t       err;
-    struct timeval  limit = { 10, 0 };
+    pki_err_t  err;
 
     test_start();
-    (void) redisSetTimeout(test_subscriber, limit);
 
     test_lease();
     test_rounds();
@@ -165,9 +163,16 @@ test_rounds(void)
 
     test_do(commit, "dir", "b 2", "devices", "https://x", 1, 900, test_done);
     is_int(got.result, PKI_STORE_CONFLICT, "not without the lease");
+    test_do(commit, "dir", "a 1", "devices", NULL, 0, 890, test_done);
+    test_do(sync, "dir", "devices", test_synced);
+    is_int(got.sync.at, 890, "a round");
+    is_int(got.sync.full_at, 0, "that was no listing");
+    test_news(NULL);
     test_do(commit, "dir", "a 1", "devices", "0,0 https://x/?d=1", 1, 900,
             test_done);
     is_int(got.result, PKI_STORE_DONE, "committed");
+    test_news("all");
+    test_news(NULL);
     test_do(sync, "dir", "devices", test_synced);
     is_int(got.sync.at, 900, "its time");
     is_int(got.sync.full_at, 900, "a complete listing");
@@ -185,6 +190,15 @@ test_rounds(void)
     is_str(got.text, "(none)", "the link is dropped");
     test_do(sync, "dir", "users", test_synced);
     is_int(got.sync.at, 0, "the other resource is another matter");
+    test_news(NULL);
+
+    test_do(commit, "dir", "a 1", "devices", NULL, 1, 970, test_done);
+    test_do(sync, "dir", "devices", test_synced);
+    is_int(got.sync.full_at, 970, "another listing");
+    test_news(NULL);
+    test_do(commit, "dir", "a 1", "users", NULL, 1, 980, test_done);
+    test_news("all");
+    test_do(commit, "dir", "a 1", "users", NULL, 1, 990, test_done);
     test_news(NULL);
 }
 

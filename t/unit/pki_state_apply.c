@@ -12,6 +12,7 @@ static void test_changes(void);
 static void test_since(void);
 static void test_mask(void);
 static void test_news_of(void);
+static void test_news_alias(void);
 static void test_sticky(void);
 static void test_twice(void);
 static void test_alias(void);
@@ -29,12 +30,13 @@ main(void)
 {
     pki_err_t  err;
 
-    test_begin();
+    test_start();
 
     test_changes();
     test_since();
     test_mask();
     test_news_of();
+    test_news_alias();
     test_sticky();
     test_twice();
     test_alias();
@@ -156,14 +158,15 @@ test_mask(void)
 
 
 /*
- * What becomes news when it is one of a listing, and when it is told
- * directly; `was` is the record before.
+ * What becomes news when it is one of a listing, of a resource's first, and
+ * when it is told directly, which never is a listing's; `was` is the record
+ * before.
  */
 
 static void
 test_news_of(void)
 {
-    int                 told;
+    char                what[100];
     size_t              i;
     pki_state_object_t  o = { .id = "d/1", .mask = TEST_ALL, .since = 20 };
 
@@ -171,6 +174,7 @@ test_news_of(void)
         const char  *was;
         unsigned     state;
         int          stage;
+        int          first;
         int          changed;
         int          staged;
         int          told;
@@ -178,39 +182,53 @@ test_news_of(void)
 
         /* new: fine, weak, bad */
 
-        { NULL, 0, 1, 1, 0, 0 },
-        { NULL, PKI_OBJECT_MISSING, 1, 1, 0, 0 },
-        { NULL, PKI_OBJECT_UNCLEAR, 1, 1, 0, 0 },
-        { NULL, PKI_OBJECT_DISABLED, 1, 1, 0, 1 },
-        { NULL, PKI_OBJECT_DELETED | PKI_OBJECT_UNCLEAR, 1, 1, 0, 1 },
-        { NULL, 0, 0, 1, 0, 1 },
-        { NULL, PKI_OBJECT_UNCLEAR, 0, 1, 0, 1 },
-        { NULL, PKI_OBJECT_DISABLED, 0, 1, 0, 1 },
+        { NULL, 0, 0, 0, 1, 0, 1 },
+        { NULL, 0, 0, 1, 1, 0, 1 },
+        { NULL, 0, 1, 0, 1, 0, 1 },
+        { NULL, 0, 1, 1, 1, 0, 0 },
+        { NULL, PKI_OBJECT_MISSING, 1, 0, 1, 0, 1 },
+        { NULL, PKI_OBJECT_MISSING, 1, 1, 1, 0, 1 },
+        { NULL, PKI_OBJECT_UNCLEAR, 0, 0, 1, 0, 1 },
+        { NULL, PKI_OBJECT_UNCLEAR, 1, 0, 1, 0, 1 },
+        { NULL, PKI_OBJECT_UNCLEAR, 1, 1, 1, 0, 1 },
+        { NULL, PKI_OBJECT_DISABLED, 0, 0, 1, 0, 1 },
+        { NULL, PKI_OBJECT_DISABLED, 1, 0, 1, 0, 1 },
+        { NULL, PKI_OBJECT_DISABLED, 1, 1, 1, 0, 1 },
+        { NULL, PKI_OBJECT_DELETED | PKI_OBJECT_UNCLEAR, 1, 1, 1, 0, 1 },
 
         /* known and fine before */
 
-        { "1 0 10", 0, 1, 0, 0, 0 },
-        { "1 0 10", PKI_OBJECT_UNCLEAR, 1, 1, 0, 1 },
-        { "1 0 10", PKI_OBJECT_DISABLED, 1, 0, 1, 0 },
-        { "1 0 10", 0, 0, 0, 0, 1 },
-        { "1 0 10", PKI_OBJECT_UNCLEAR, 0, 1, 0, 1 },
-        { "1 0 10", PKI_OBJECT_DISABLED, 0, 1, 0, 1 },
+        { "1 0 10", 0, 0, 0, 0, 0, 1 },
+        { "1 0 10", 0, 0, 1, 0, 0, 1 },
+        { "1 0 10", 0, 1, 0, 0, 0, 0 },
+        { "1 0 10", 0, 1, 1, 0, 0, 0 },
+        { "1 0 10", PKI_OBJECT_UNCLEAR, 0, 0, 1, 0, 1 },
+        { "1 0 10", PKI_OBJECT_UNCLEAR, 1, 0, 1, 0, 1 },
+        { "1 0 10", PKI_OBJECT_UNCLEAR, 1, 1, 1, 0, 1 },
+        { "1 0 10", PKI_OBJECT_DISABLED, 0, 0, 1, 0, 1 },
+        { "1 0 10", PKI_OBJECT_DISABLED, 1, 0, 0, 1, 0 },
+        { "1 0 10", PKI_OBJECT_DISABLED, 1, 1, 0, 1, 0 },
 
         /* known and weak, which is no better than new */
 
-        { "1 512 10", PKI_OBJECT_MISSING, 1, 0, 0, 0 },
-        { "1 512 10", 0, 1, 1, 0, 1 },
-        { "1 1024 10", PKI_OBJECT_DISABLED, 1, 1, 0, 1 },
-        { "1 512 10", PKI_OBJECT_MISSING, 0, 0, 0, 1 },
+        { "1 512 10", PKI_OBJECT_MISSING, 0, 0, 0, 0, 1 },
+        { "1 512 10", PKI_OBJECT_MISSING, 1, 0, 0, 0, 0 },
+        { "1 512 10", 0, 1, 0, 1, 0, 1 },
+        { "1 512 10", 0, 1, 1, 1, 0, 1 },
+        { "1 1024 10", PKI_OBJECT_DISABLED, 1, 0, 1, 0, 1 },
+        { "1 1024 10", PKI_OBJECT_DISABLED, 1, 1, 1, 0, 1 },
 
         /* known and bad before */
 
-        { "1 40 10", PKI_OBJECT_DISABLED | PKI_OBJECT_RISKY, 1, 0, 0, 0 },
-        { "1 40 10", PKI_OBJECT_RISKY, 1, 1, 0, 1 },
-        { "1 40 10", PKI_OBJECT_DELETED, 1, 0, 1, 0 },
-        { "1 40 10", 0, 1, 1, 0, 1 },
-        { "1 40 10", PKI_OBJECT_DISABLED | PKI_OBJECT_RISKY, 0, 0, 0, 1 },
-        { "1 40 10", 0, 0, 1, 0, 1 }
+        { "1 40 10", PKI_OBJECT_DISABLED | PKI_OBJECT_RISKY,
+          0, 0, 0, 0, 1 },
+        { "1 40 10", PKI_OBJECT_DISABLED | PKI_OBJECT_RISKY,
+          1, 0, 0, 0, 0 },
+        { "1 40 10", PKI_OBJECT_RISKY, 1, 0, 1, 0, 1 },
+        { "1 40 10", PKI_OBJECT_DELETED, 1, 0, 0, 1, 0 },
+        { "1 40 10", 0, 0, 0, 1, 0, 1 },
+        { "1 40 10", 0, 1, 0, 1, 0, 1 },
+        { "1 40 10", 0, 1, 1, 1, 0, 1 }
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -221,34 +239,81 @@ test_news_of(void)
         }
 
         batch.stage = cases[i].stage;
+        batch.first = cases[i].first;
         o.state = cases[i].state;
-        test_apply(&o, 1, cases[i].changed, cases[i].staged, 0);
+        test_take(&o, 1, cases[i].changed, cases[i].staged, 0);
 
-        if (cases[i].stage) {
-            told = test_heard("d/1");
-            is_int(told, cases[i].told, "%s becomes %u: news",
-                   cases[i].was ? cases[i].was : "new", cases[i].state);
-
-        } else {
-            ok(cases[i].told, "told directly: always news");
-        }
+        (void) snprintf(what, sizeof(what), "stage %d, first %d, %s to %u",
+                        cases[i].stage, cases[i].first,
+                        cases[i].was ? cases[i].was : "new",
+                        cases[i].state);
+        test_heard(cases[i].told ? "d/1" : "", what);
     }
 
-    /* what was merely seen is none; another alias is */
+    /* what begins as unclear is not fine, though nothing bad was told */
 
     test_reset();
     batch.stage = 1;
-    test_set("SET " TEST_DIR "object:d/1 %s", "1 0 10");
+    batch.first = 1;
     o.state = 0;
-    o.alias = "x/1";
-    test_apply(&o, 1, 1, 0, 0);
-    is_int(test_heard("d/1"), 1, "another alias is news");
-    o.mask = 0;
-    o.alias = "x/2";
-    test_apply(&o, 1, 0, 0, 0);
-    is_int(test_heard("d/1"), 0, "what is merely seen is not");
-    batch.stage = 0;
-    test_apply(&o, 1, 0, 0, 0);
+    o.mask = PKI_OBJECT_RISKY;
+    test_take(&o, 1, 1, 0, 0);
+    test_heard("d/1", "new and not known well");
+}
+
+
+/*
+ * What an alias names is news with it when it comes and when it goes, in
+ * whatever way it is told, if there is a record: x/1 and x/2 have one.
+ */
+
+static void
+test_news_alias(void)
+{
+    int                 way;
+    char                what[100];
+    size_t              i;
+    pki_state_object_t  o = { .id = "d/1", .since = 20 };
+
+    /* directly, in a listing, in a first one */
+
+    static const struct {
+        const char  *alias;
+        unsigned     mask;
+        const char  *told[3];
+    } steps[] = {
+        { "x/1", TEST_ALL, { "d/1 x/1", "d/1 x/1", "x/1" } },
+        { "x/1", TEST_ALL, { "d/1", "", "" } },
+        { NULL, TEST_ALL, { "d/1", "", "" } },
+        { "x/2", 0, { "", "", "" } },
+        { "x/2", TEST_ALL, { "d/1 x/1 x/2", "d/1 x/1 x/2", "d/1 x/1 x/2" } },
+        { "x/3", TEST_ALL, { "d/1 x/2", "d/1 x/2", "d/1 x/2" } },
+        { "x/1", TEST_ALL, { "d/1 x/1", "d/1 x/1", "d/1 x/1" } },
+        { "", TEST_ALL, { "d/1 x/1", "d/1 x/1", "d/1 x/1" } },
+        { "x/3", TEST_ALL, { "d/1", "d/1", "d/1" } }
+    };
+
+    for (way = 0; way < 3; way++) {
+        test_reset();
+        test_set("SET " TEST_DIR "object:x/1 %s", "1 0 10");
+        test_set("SET " TEST_DIR "object:x/2 %s", "1 8 10");
+        batch.stage = way > 0;
+        batch.first = way > 1;
+
+        for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+            o.alias = steps[i].alias;
+            o.mask = steps[i].mask;
+            test_take(&o, 1, o.alias != NULL && o.mask != 0 && i != 1, 0, 0);
+
+            (void) snprintf(what, sizeof(what), "way %d, step %zu to \"%s\"",
+                            way, i, o.alias ? o.alias : "(as it is)");
+            test_heard(steps[i].told[way], what);
+        }
+
+        test_is("d/1", "1 0 20 x/3");
+        test_is("x/1", "1 0 10");
+        test_is("x/2", "1 8 10");
+    }
 }
 
 

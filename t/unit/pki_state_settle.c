@@ -29,7 +29,7 @@ main(void)
 {
     pki_err_t  err;
 
-    test_begin();
+    test_start();
 
     test_staged();
     test_settle();
@@ -122,6 +122,7 @@ test_settle(void)
     test_tell("d/1", PKI_OBJECT_SILENT, PKI_OBJECT_SILENT, 30);
     batch.resource = "devices";
     test_is("d/1", "1 264 10");
+    test_set("SET " TEST_DIR "object:x/1 %s", "1 0 5");
     test_set("ZADD " TEST_DIR "recheck 70 d/1");
 
     batch.token = "other";
@@ -131,8 +132,9 @@ test_settle(void)
     is_int(got.result, PKI_STORE_CONFLICT, "not without the lease");
     batch.token = "t";
 
+    test_news(NULL);
     test_settles(0);
-    test_news("object:dir:d/1");
+    test_heard("d/1 x/1", "settled with its alias");
     test_is("d/1", "1 257 10 x/1");
     test_none("HGET " TEST_DIR "pending:devices d/1");
     test_string("70", "ZSCORE " TEST_DIR "recheck d/1");
@@ -143,7 +145,7 @@ test_settle(void)
 
     batch.stage = 1;
     test_tell("d/2", 0, TEST_ALL, 10);
-    test_news(NULL);
+    test_news("object:dir:d/2");
     o.id = "d/2";
     o.alias = NULL;
     test_apply(&o, 1, 0, 1, 0);
@@ -153,6 +155,9 @@ test_settle(void)
     test_is("d/2", "1 3 15");
     test_news("object:dir:d/2");
 
+    /* what a first listing puts aside is news when it is settled */
+
+    batch.first = 1;
     test_tell("d/3", 0, TEST_ALL, 10);
     test_news(NULL);
     o.id = "d/3";

@@ -3,7 +3,7 @@
  * What the tests of states share: a directory whose lease the test holds,
  * and one way to tell something of its objects.  All that is told directly
  * is news, and nothing else: that is checked here.  What is news of a batch
- * that puts aside is the tests' own matter.
+ * that puts aside, or by an alias, is the tests' own matter.
  */
 
 #ifndef PKI_TEST_STATE_H
@@ -13,28 +13,13 @@
 #include "pki_test_store.h"
 
 
-#define TEST_ALL  PKI_OBJECT_STATES
-#define TEST_DIR  "pki:{dir}:"
+#define TEST_ALL    PKI_OBJECT_STATES
+#define TEST_DIR    "pki:{dir}:"
+#define TEST_OWNER  "object:dir:"
 
 
 static test_got_t         got;
 static pki_state_batch_t  batch;
-
-
-/* News that does not come is a failure, not a wait. */
-
-static void
-test_begin(void)
-{
-    struct timeval  limit = { 10, 0 };
-
-    test_start();
-
-    if (redisSetTimeout(test_subscriber, limit) != REDIS_OK) {
-        printf("Bail out! no timeout\n");
-        exit(1);
-    }
-}
 
 
 static void
@@ -60,35 +45,44 @@ test_told(const char *id)
 }
 
 
-/* Is it news, and nothing else? */
+/* All news there are, of the directory's objects by their ids alone. */
 
-static int __attribute__((unused))
-test_heard(const char *id)
+static void __attribute__((unused))
+test_heard(const char *want, const char *what)
 {
-    int          heard;
-    char         owner[PKI_OWNER_SIZE];
+    char         text[TEST_TEXT];
     void        *reply;
+    size_t       len;
+    const char  *owner;
     redisReply  *message;
 
-    (void) pki_owner_object(owner, "dir", id);
     freeReplyObject(test_redis("PUBLISH pki:news end"));
+    text[0] = '\0';
 
-    for (heard = 0; /* void */ ; heard++) {
+    for (len = 0; len < sizeof(text); /* void */) {
         if (redisGetReply(test_subscriber, &reply) != REDIS_OK) {
             printf("Bail out! the subscription is gone\n");
             exit(1);
         }
 
         message = reply;
+        owner = message->element[2]->str;
 
-        if (strcmp(message->element[2]->str, "end") == 0) {
+        if (strcmp(owner, "end") == 0) {
             freeReplyObject(reply);
-            return heard;
+            break;
         }
 
-        is_str(message->element[2]->str, owner, "news of %s", id);
+        if (strncmp(owner, TEST_OWNER, sizeof(TEST_OWNER) - 1) == 0) {
+            owner += sizeof(TEST_OWNER) - 1;
+        }
+
+        len += snprintf(text + len, sizeof(text) - len, "%s%s",
+                        len ? " " : "", owner);
         freeReplyObject(reply);
     }
+
+    is_str(text, want, "%s: news of \"%s\"", what, want);
 }
 
 
@@ -125,7 +119,7 @@ test_told_all(const pki_state_object_t *objects, size_t n)
 
 
 static void
-test_apply(const pki_state_object_t *objects, size_t n, long long changed,
+test_take(const pki_state_object_t *objects, size_t n, long long changed,
     long long staged, long long deferred)
 {
     pki_err_t  err;
@@ -139,6 +133,16 @@ test_apply(const pki_state_object_t *objects, size_t n, long long changed,
     is_int(got.applied.changed, changed, "%lld changed", changed);
     is_int(got.applied.staged, staged, "%lld put aside", staged);
     is_int(got.applied.deferred, deferred, "%lld deferred", deferred);
+}
+
+
+/* As most are told: what is directly is news, and nothing else. */
+
+static void
+test_apply(const pki_state_object_t *objects, size_t n, long long changed,
+    long long staged, long long deferred)
+{
+    test_take(objects, n, changed, staged, deferred);
 
     if (!batch.stage) {
         test_told_all(objects, n);

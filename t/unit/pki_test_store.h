@@ -16,6 +16,7 @@
 
 
 #define TEST_TEXT  4096
+#define TEST_NEWS  10           /* seconds: news come at once or not at all */
 
 
 typedef struct {
@@ -158,12 +159,21 @@ test_connect(void)
 static void
 test_start(void)
 {
+    struct timeval  limit = { TEST_NEWS, 0 };
+
     pki_test_redis_start("--maxmemory-policy", "noeviction");
 
     test_sync = test_connect();
     test_transport = pki_redis_sync_transport(test_sync);
     test_plain = redisConnectUnix(pki_test_socket);
     test_subscriber = redisConnectUnix(pki_test_socket);
+
+    if (test_subscriber == NULL
+        || redisSetTimeout(test_subscriber, limit) != REDIS_OK)
+    {
+        printf("Bail out! no connection for the news\n");
+        exit(1);
+    }
 
     freeReplyObject(redisCommand(test_subscriber, "SUBSCRIBE pki:news"));
 }
@@ -249,7 +259,7 @@ test_news(const char *want)
     }
 
     if (redisGetReply(test_subscriber, &reply) != REDIS_OK) {
-        printf("Bail out! the subscription is gone\n");
+        printf("Bail out! \"%s\" does not come\n", want);
         exit(1);
     }
 
