@@ -146,6 +146,11 @@ sub course {
     $d->round('intune', 'devices');
     is($d->status($cert{revoked}), 'revoked', 'C15: and makes nothing good');
 
+    my ($line) = $d->{nginx}->http('GET', '/metrics')->{body}
+                 =~ /^pki_directory_unclear_total\{.*"devices"\} (\d+)/m;
+
+    cmp_ok($line // 0, '>=', 4, 'C15: they are counted');
+
     my @user = map { $g->add('user') } 1 .. 2;
     my @cert = map { $d->cert('user', User => $_->{id}) } @user;
 

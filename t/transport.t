@@ -191,6 +191,9 @@ my $n = $d->{nginx} = $t->nginx(
               qw(CURL_CA_BUNDLE SSL_CERT_FILE)) });
 
 $d->becomes($cert, 'good', 'listed by all four');
+
+my $begun = $g->log;
+
 $g->change('device', $device->{id}, accountEnabled => PKI::Sim::false);
 $d->becomes($cert, 'hold', 'disabled');
 
@@ -205,7 +208,7 @@ $d->becomes($cert, 'good', 'enabled: by all four');
 # TLS, and connections that are kept
 
 my @log = $g->log;
-my @api = grep { $_->{target} =~ m{^/v1\.0/} } @log;
+my @api = grep { $_->{target} =~ m{^/v1\.0/} } @log[$begun .. $#log];
 my (%by, %connections);
 
 is(scalar(grep { $_->{scheme} ne 'https' } @log), 0, 'all by TLS');
@@ -222,8 +225,7 @@ is(scalar keys %by, 4, 'a token for each');
 my @kept = sort { $a <=> $b } map { scalar keys %{ $connections{$_} } }
            keys %by;
 
-cmp_ok(scalar @$_, '>=', 8, 'there were requests') for values %by;
-diag("@kept");
+cmp_ok(scalar @$_, '>=', 5, 'there were requests') for values %by;
 cmp_ok($kept[2], '<=', 2, 'one connection for all, or two');
 
 # HTTP/2, compressed
@@ -302,7 +304,7 @@ my $e = $t->nginx(issuer => 'unknown serial; devices all;', directories => {
 ok(wait_until(15, sub {
        my $all = $d->directories(nginx => $e);
 
-       !grep { ($all->{$_}{resources}[0]{failures} // 0) < 4 } keys %refused;
+       !grep { ($all->{$_}{resources}[0]{failures} // 0) < 3 } keys %refused;
    }), 'refused, again and again')
     or diag(explain($d->directories(nginx => $e)));
 

@@ -43,6 +43,7 @@ static void pki_holder_heard(pki_source_t *source, int hurry);
 static long pki_holder_work(pki_source_t *source);
 static void pki_holder_report(pki_source_t *source);
 static void pki_holder_abandon(pki_source_t *source, const char *why);
+static void pki_holder_close(pki_source_t *source);
 static long pki_holder_until(long long then, long long now);
 
 
@@ -338,10 +339,7 @@ pki_source_wait(pki_source_t *source)
         return PKI_OK;
     }
 
-    pki_redis_sync_destroy(source->sync);
-    source->sync = NULL;
-    source->redis = NULL;
-
+    pki_holder_close(source);
     pki_holder_failed(source, &err);
 
     return PKI_ERROR;
@@ -609,6 +607,7 @@ pki_holder_leave(pki_source_t *source)
     }
 
     if (!source->claimed) {
+        pki_holder_close(source);
         return;
     }
 
@@ -623,6 +622,17 @@ pki_holder_leave(pki_source_t *source)
     /* whatever comes of it: else the lease ends by itself */
 
     (void) pki_redis_sync_wait(source->sync, &err);
+
+    pki_holder_close(source);
+}
+
+
+static void
+pki_holder_close(pki_source_t *source)
+{
+    pki_redis_sync_destroy(source->sync);
+    source->sync = NULL;
+    source->redis = NULL;
 }
 
 

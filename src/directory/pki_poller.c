@@ -82,7 +82,6 @@ static void *pki_poller_thread(void *data);
 static int pki_poller_heed(pki_poller_t *poller);
 static void pki_poller_publish(pki_poller_t *poller);
 static void pki_poller_leave(pki_poller_t *poller);
-static void pki_poller_close(pki_poller_t *poller);
 static void pki_poller_free(pki_poller_t *poller);
 static void pki_poller_wake(pki_poller_t *poller);
 static void pki_poller_fire(pki_poller_t *poller, long timeout);
@@ -381,23 +380,10 @@ pki_poller_leave(pki_poller_t *poller)
         pki_holder_leave(&poller->sources[i]);
     }
 
-    pki_poller_close(poller);
-}
-
-
-/* What is under way ends first, as long as there is somebody to tell. */
-
-static void
-pki_poller_close(pki_poller_t *poller)
-{
-    unsigned  i;
+    /* the sources stay: the maker may still look at their names */
 
     pki_fetch_destroy(poller->fetch);
     poller->fetch = NULL;
-
-    for (i = 0; i < poller->nsources; i++) {
-        pki_holder_free(&poller->sources[i]);
-    }
 }
 
 
@@ -437,12 +423,18 @@ pki_poller_destroy(pki_poller_t *poller)
 }
 
 
-/* Of what the thread has freed itself there is nothing left. */
+/* What is under way ends first, as long as there is somebody to tell. */
 
 static void
 pki_poller_free(pki_poller_t *poller)
 {
-    pki_poller_close(poller);
+    unsigned  i;
+
+    pki_fetch_destroy(poller->fetch);
+
+    for (i = 0; i < poller->nsources; i++) {
+        pki_holder_free(&poller->sources[i]);
+    }
 
     if (poller->wake != -1) {
         (void) close(poller->wake);

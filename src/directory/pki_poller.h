@@ -47,6 +47,8 @@ typedef struct {
     long long         throttled;    /* replies 429, and 503 with a time */
     long long         changes;      /* of states */
     long long         unreadable;   /* items */
+    long long         unclear;      /* items that did not say, in words that
+                                       are known, what counts */
     long long         lookups;
 } pki_poller_stats_t;
 

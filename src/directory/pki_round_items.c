@@ -344,7 +344,7 @@ pki_round_take(pki_item_t *item, const char *id)
 static pki_rc_t
 pki_round_chunk(pki_machine_t *m, const pki_item_t *items, size_t n)
 {
-    size_t              i, nobjects;
+    size_t              i, nobjects, unclear;
     pki_rc_t            rc;
     pki_answer_t        answer;
     pki_source_t       *source;
@@ -352,10 +352,12 @@ pki_round_chunk(pki_machine_t *m, const pki_item_t *items, size_t n)
     pki_state_object_t  objects[PKI_STATE_APPLY_MAX];
 
     nobjects = 0;
+    unclear = 0;
 
     for (i = 0; i < n; i++) {
         if (items[i].serial == NULL && items[i].object.id != NULL) {
             objects[nobjects++] = items[i].object;
+            unclear += (items[i].object.state & PKI_OBJECT_UNCLEAR) != 0;
         }
     }
 
@@ -379,6 +381,7 @@ pki_round_chunk(pki_machine_t *m, const pki_item_t *items, size_t n)
     if (rc == PKI_OK) {
         m->objects += (long long) nobjects;
         m->stats.changes += answer.applied.changed;
+        m->stats.unclear += (long long) unclear;
 
     } else {
         pki_err_set(&m->err, "the store: %s", answer.err.text);

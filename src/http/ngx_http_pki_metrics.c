@@ -52,6 +52,7 @@ NGX_HTTP_PKI_METRIC(requests, stats->requests)
 NGX_HTTP_PKI_METRIC(throttled, stats->throttled)
 NGX_HTTP_PKI_METRIC(changes, stats->changes)
 NGX_HTTP_PKI_METRIC(unreadable, stats->unreadable)
+NGX_HTTP_PKI_METRIC(unclear, stats->unclear)
 NGX_HTTP_PKI_METRIC(lookups, stats->lookups)
 
 
@@ -81,6 +82,8 @@ static ngx_http_pki_metric_t  ngx_http_pki_metrics[] = {
       ngx_http_pki_metric_changes },
     { "unreadable", "pki_directory_unreadable_total", "counter",
       ngx_http_pki_metric_unreadable },
+    { "unclear", "pki_directory_unclear_total", "counter",
+      ngx_http_pki_metric_unclear },
     { "lookups", "pki_directory_lookups_total", "counter",
       ngx_http_pki_metric_lookups },
     { NULL, NULL, NULL, NULL }

@@ -234,11 +234,15 @@ ngx_http_pki_sidecar_rung(ngx_event_t *ev)
     c = ev->data;
     sidecar = c->data;
 
-    /* a graceful quit; exit_process joins */
+    /* a graceful quit; exit_process joins, the next worker 0 counts */
 
     if (c->close) {
         if (sidecar->poller) {
             pki_poller_stop(sidecar->poller);
+        }
+
+        if (sidecar->timer.timer_set) {
+            ngx_del_timer(&sidecar->timer);
         }
 
         sidecar->connection = NULL;

@@ -213,6 +213,42 @@ test_stops(void)
 
 /* Neither a directory nor a Redis that is silent holds up another one. */
 
+static int
+test_ended(void *threads)
+{
+    return test_threads() == *(unsigned *) threads;
+}
+
+
+/* The maker of one that has stopped may still look. */
+
+static void
+test_looked_at(void)
+{
+    unsigned               threads;
+    pki_mail_t             mail;
+    pki_poller_t          *poller;
+    unsigned long          lost;
+    pki_poller_stats_t     stats;
+    pki_directory_conf_t   conf;
+
+    threads = test_threads();
+    test_conf(&conf, "dir");
+    poller = test_start(&conf, 1, "a", 0);
+    ok(test_until(test_held, poller) >= 0, "it runs");
+    is_int(pki_poller_stats(poller, &stats, 1), 1, "looked at");
+    pki_poller_stop(poller);
+    ok(test_until(test_ended, &threads) >= 0, "its thread has ended");
+    is_str(stats.directory, "dir", "the name is there still");
+    is_int(pki_poller_stats(poller, &stats, 1), 1, "looked at again");
+    is_str(stats.directory, "dir", "the name too");
+    (void) pki_poller_mail(poller, &mail, 1, &lost);
+    is_int(lost, 0, "and its mail");
+    pki_poller_hint(poller, "dir", 3);
+    pki_poller_destroy(poller);
+}
+
+
 static void
 test_isolated(void)
 {
@@ -383,6 +419,7 @@ main(void)
     test_rounds();
     test_hints();
     test_stops();
+    test_looked_at();
     test_isolated();
     test_mails();
     test_signalled();
