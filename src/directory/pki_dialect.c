@@ -183,6 +183,12 @@ pki_item_escape(char *dst, size_t size, const char *value)
 {
     static const char  hex[] = "0123456789ABCDEF";
 
+    /* RFC 3986, 5.2.4: such a segment leads elsewhere, also when escaped */
+
+    if (strcmp(value, ".") == 0 || strcmp(value, "..") == 0) {
+        return PKI_INVALID;
+    }
+
     for ( /* void */ ; *value; value++) {
 
         if (pki_item_unreserved(*value)) {

@@ -281,7 +281,8 @@ pki_rc_t pki_item_guid(char id[PKI_OBJECT_ID_SIZE], const char *class,
 pki_rc_t pki_item_number(char id[PKI_OBJECT_ID_SIZE], const char *class,
     const pki_value_t *value);
 
-/* value percent-encoded for a path segment; PKI_INVALID: no room */
+/* value percent-encoded for a path segment; PKI_INVALID: no room, or a dot
+   segment */
 pki_rc_t pki_item_escape(char *dst, size_t size, const char *value);
 
 

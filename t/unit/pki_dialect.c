@@ -218,6 +218,9 @@ test_escape(void)
     is_str(dst, "aZ0-._~%2F%20%23%3F%7F%C3", "all but the unreserved");
     is_int(pki_item_escape(dst, sizeof(dst), ""), PKI_OK, "nothing");
     is_str(dst, "", "is empty");
+    is_int(pki_item_escape(dst, sizeof(dst), "."), PKI_INVALID, "a dot");
+    is_int(pki_item_escape(dst, sizeof(dst), ".."), PKI_INVALID, "two");
+    is_int(pki_item_escape(dst, sizeof(dst), "..."), PKI_OK, "three are fine");
 
     /* exactly as much room as it needs; ASan looks */
 
