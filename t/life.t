@@ -252,6 +252,25 @@ sub links {
     cmp_ok($evicted, '>', 0, "$evicted were evicted");
     is(under_load($n, sub { sleep 1 }), '', 'under load');
     $n->stop;
+
+    # directories need more; those that come later may find no room, and do
+    # without
+
+    my $push = join '', map { "pki_directory d$_ push {}\n" } 1 .. 8;
+    my $issuer = 'unknown serial;';
+
+    $n = $t->nginx(zone => $min, http => $push, start => 0);
+    ($min) = ($n->check)[1] =~ /at least (\d+k)/;
+    ok($min, "with eight directories it is $min");
+
+    $n = $t->nginx(zone => $min, workers => 2, @patient, issuer => $issuer);
+    $n->configure(zone => $min, workers => 2, @patient, issuer => $issuer,
+                  http => $push);
+    ok($n->reload, 'a reload with eight directories');
+    like($n->log, qr/\[warn\].*pki_zone has no room for "d8"/, 'a warning');
+    ok(wait_until(5, sub { $n->ask($ca, '40' . '0' x 38)->{cert} }),
+       'it answers');
+    $n->stop;
 }
 
 

@@ -84,8 +84,9 @@ for (['no directory', {}],
 
     ok($n->ready, "$name: ready");
 
-    my @workers = $n->workers;
+    my @workers;
 
+    ok(wait_until(5, sub { (@workers = $n->workers) == 2 }), 'both workers');
     is(scalar(threads($_)), 1, "$name: one thread") for @workers;
     is(fds($_, qr/timerfd/), 0, "$name: no timer") for @workers;
     ok(wait_until(5, sub { fds($workers[0], qr/eventfd/)
@@ -109,6 +110,7 @@ sub enable {
 }
 
 $d->becomes($cert, 'good', 'a device');
+ok(wait_until(5, sub { $n->workers == 2 }), 'both workers');
 is(scalar(my @with = poller($n)), 1, 'one worker has the thread');
 
 my $pid = $with[0];

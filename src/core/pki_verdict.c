@@ -19,12 +19,22 @@ typedef struct {
 } pki_verdict_state_t;
 
 
+/* whether another directory has an object, and may say so */
+
+typedef enum {
+    PKI_VERDICT_NOWHERE = 0,
+    PKI_VERDICT_PERHAPS,            /* it had it, when it was last heard */
+    PKI_VERDICT_ELSEWHERE
+} pki_verdict_where_t;
+
+
 static int pki_verdict_manual(const pki_facts_t *facts, pki_cause_t *cause);
-static int pki_verdict_elsewhere(const pki_facts_t *facts,
+static pki_verdict_where_t pki_verdict_where(const pki_facts_t *facts,
     const pki_policy_t *policy, unsigned group, time_t now);
 static int pki_verdict_overdue(const pki_object_fact_t *fact, time_t now);
-static int pki_verdict_object(const pki_object_fact_t *fact, int elsewhere,
-    const pki_policy_t *policy, time_t now, pki_cause_t *cause);
+static int pki_verdict_object(const pki_object_fact_t *fact,
+    pki_verdict_where_t where, const pki_policy_t *policy, time_t now,
+    pki_cause_t *cause);
 static pki_reason_t pki_verdict_reason(const pki_policy_t *policy,
     size_t state);
 static void pki_verdict_weigh(pki_verdict_t *verdict,
@@ -99,9 +109,9 @@ unsigned
 pki_verdict(pki_verdict_t *verdict, const pki_facts_t *facts,
     const pki_policy_t *policy, time_t now, pki_cause_t *causes)
 {
-    int                       elsewhere;
     unsigned                  i, n;
     pki_cause_t               cause;
+    pki_verdict_where_t       where;
     const pki_object_fact_t  *fact;
 
     memset(verdict, 0, sizeof(pki_verdict_t));
@@ -126,9 +136,9 @@ pki_verdict(pki_verdict_t *verdict, const pki_facts_t *facts,
          i++)
     {
         fact = &facts->objects[i];
-        elsewhere = pki_verdict_elsewhere(facts, policy, fact->group, now);
+        where = pki_verdict_where(facts, policy, fact->group, now);
 
-        if (!pki_verdict_object(fact, elsewhere, policy, now, &cause)) {
+        if (!pki_verdict_object(fact, where, policy, now, &cause)) {
             continue;
         }
 
@@ -177,31 +187,43 @@ pki_verdict_manual(const pki_facts_t *facts, pki_cause_t *cause)
 }
 
 
-/* Is there a directory that has the object of this group, and is it enough? */
+/*
+ * Is there a directory that has the object of this group, and is it enough?
+ * One that is overdue is not, but that it is silent makes no deletion of what
+ * another says: the object was there when it was last heard.
+ */
 
-static int
-pki_verdict_elsewhere(const pki_facts_t *facts, const pki_policy_t *policy,
+static pki_verdict_where_t
+pki_verdict_where(const pki_facts_t *facts, const pki_policy_t *policy,
     unsigned group, time_t now)
 {
     unsigned                  i;
+    pki_verdict_where_t       where;
     const pki_object_fact_t  *fact;
 
+    where = PKI_VERDICT_NOWHERE;
+
     if (!policy->any || group == 0) {
-        return 0;
+        return where;
     }
 
     for (i = 0; i < facts->nobjects && i < PKI_FACTS_OBJECTS; i++) {
         fact = &facts->objects[i];
 
-        if (fact->group == group && fact->found && fact->synced_at > 0
-            && !pki_verdict_overdue(fact, now)
-            && !(fact->state & PKI_VERDICT_GONE))
+        if (fact->group != group || !fact->found
+            || (fact->state & PKI_VERDICT_GONE))
         {
-            return 1;
+            continue;
         }
+
+        if (fact->synced_at > 0 && !pki_verdict_overdue(fact, now)) {
+            return PKI_VERDICT_ELSEWHERE;
+        }
+
+        where = PKI_VERDICT_PERHAPS;
     }
 
-    return 0;
+    return where;
 }
 
 
@@ -216,10 +238,10 @@ pki_verdict_overdue(const pki_object_fact_t *fact, time_t now)
 }
 
 
-/* elsewhere: whether this directory still has the object does not matter */
+/* where another may have the object, its absence here proves nothing */
 
 static int
-pki_verdict_object(const pki_object_fact_t *fact, int elsewhere,
+pki_verdict_object(const pki_object_fact_t *fact, pki_verdict_where_t where,
     const pki_policy_t *policy, time_t now, pki_cause_t *cause)
 {
     size_t       i;
@@ -233,7 +255,7 @@ pki_verdict_object(const pki_object_fact_t *fact, int elsewhere,
 
     state = fact->found ? fact->state : 0;
 
-    if (elsewhere) {
+    if (where != PKI_VERDICT_NOWHERE) {
         state &= ~PKI_VERDICT_GONE;
     }
 
@@ -245,7 +267,7 @@ pki_verdict_object(const pki_object_fact_t *fact, int elsewhere,
 
     if (mute && !(state & PKI_OBJECT_DELETED)) {
         cause->what = mute;
-        return !elsewhere;
+        return where != PKI_VERDICT_ELSEWHERE;
     }
 
     for (i = 0; i < PKI_VERDICT_STATES; i++) {

@@ -18,7 +18,8 @@
 #include "ngx_http_pki_module.h"
 
 
-#define NGX_HTTP_PKI_CACHE_NAMES    4       /* pages: 32 stores, 64 issuers */
+#define NGX_HTTP_PKI_CACHE_NAMES    4       /* pages: 32 stores, 64 issuers,
+                                               beside directories */
 #define NGX_HTTP_PKI_CACHE_MIN      8       /* pages beside the header */
 #define NGX_HTTP_PKI_CACHE_ALIGN    64
 #define NGX_HTTP_PKI_CACHE_PER      1024    /* octets of ring to a bucket */
@@ -111,13 +112,20 @@ static void ngx_http_pki_cache_reset(ngx_http_pki_zone_sh_t *sh);
 
 ngx_int_t
 ngx_http_pki_zone_add(ngx_conf_t *cf, ngx_http_pki_zone_t *zone,
-    ngx_str_t *name, size_t size)
+    ngx_str_t *name, size_t size, ngx_uint_t directories)
 {
-    size_t           min;
+    size_t           min, page;
     ngx_shm_zone_t  *shm_zone;
 
+    /* as large as they are, a page or more each */
+
+    page = ngx_align(sizeof(ngx_http_pki_directory_sh_t), ngx_pagesize)
+           / ngx_pagesize;
+
+    zone->names = NGX_HTTP_PKI_CACHE_NAMES + directories * page;
+
     min = ngx_align(sizeof(ngx_http_pki_zone_sh_t), ngx_pagesize)
-          + NGX_HTTP_PKI_CACHE_MIN * ngx_pagesize;
+          + (NGX_HTTP_PKI_CACHE_MIN + directories * page) * ngx_pagesize;
 
     if (size < min) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -205,11 +213,11 @@ ngx_http_pki_zone_ring(ngx_http_pki_zone_t *zone)
     size_t                   size;
     ngx_http_pki_zone_sh_t  *sh;
 
-    if (zone->shpool->pfree <= NGX_HTTP_PKI_CACHE_NAMES) {
+    if (zone->shpool->pfree <= zone->names) {
         return NGX_ERROR;
     }
 
-    size = (zone->shpool->pfree - NGX_HTTP_PKI_CACHE_NAMES) * ngx_pagesize;
+    size = (zone->shpool->pfree - zone->names) * ngx_pagesize;
 
     p = ngx_slab_alloc(zone->shpool, size);
     if (p == NULL) {
@@ -235,8 +243,8 @@ ngx_http_pki_zone_ring(ngx_http_pki_zone_t *zone)
 
 
 void *
-ngx_http_pki_zone_named(ngx_http_pki_zone_t *zone, ngx_http_pki_named_e kind,
-    ngx_str_t *name)
+ngx_http_pki_zone_named(ngx_cycle_t *cycle, ngx_http_pki_zone_t *zone,
+    ngx_http_pki_named_e kind, ngx_str_t *name)
 {
     ngx_http_pki_named_t  *named;
 
@@ -275,6 +283,13 @@ ngx_http_pki_zone_named(ngx_http_pki_zone_t *zone, ngx_http_pki_named_e kind,
 done:
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    if (named == NULL) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "pki_zone has no room for \"%V\"", name);
+
+        named = ngx_pcalloc(cycle->pool, sizes[kind]);
+    }
 
     return named;
 }

@@ -118,7 +118,8 @@ ngx_http_pki_init_main_conf(ngx_conf_t *cf, void *conf)
         }
     }
 
-    if (ngx_http_pki_zone_add(cf, &mcf->zone, &zone, mcf->zone_size)
+    if (ngx_http_pki_zone_add(cf, &mcf->zone, &zone, mcf->zone_size,
+                              mcf->directories.nelts)
         != NGX_OK)
     {
         return NGX_CONF_ERROR;

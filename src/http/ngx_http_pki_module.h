@@ -122,6 +122,7 @@ typedef struct {
     ngx_http_pki_zone_sh_t   *sh;
     ngx_slab_pool_t          *shpool;
     ngx_shm_zone_t           *shm_zone;
+    ngx_uint_t                names;        /* pages that names may take */
 } ngx_http_pki_zone_t;
 
 
@@ -156,17 +157,18 @@ typedef struct {
 /*
  * Declares the zone at configuration time; its memory holds counters,
  * per-store and per-issuer state and the ring of answers, in the bounds of
- * `size`.  zone->sh is set when the zone is initialised.  A reload with the
- * same size keeps the content.
+ * `size`, with room for so many directories.  zone->sh is set when the zone
+ * is initialised.  A reload with the same size keeps the content.
  */
 ngx_int_t ngx_http_pki_zone_add(ngx_conf_t *cf, ngx_http_pki_zone_t *zone,
-    ngx_str_t *name, size_t size);
+    ngx_str_t *name, size_t size, ngx_uint_t directories);
 
 /*
  * Finds or makes the shared state of a store, an issuer or a directory by
- * name.  Called in init_module.  NULL: the zone is full.
+ * name.  Called in init_module, where a failure ends a running master: in a
+ * full zone it is each worker's own, with a warning.  NULL: no memory.
  */
-void *ngx_http_pki_zone_named(ngx_http_pki_zone_t *zone,
+void *ngx_http_pki_zone_named(ngx_cycle_t *cycle, ngx_http_pki_zone_t *zone,
     ngx_http_pki_named_e kind, ngx_str_t *name);
 
 void ngx_http_pki_count(ngx_http_pki_zone_t *zone, ngx_http_pki_stat_e stat,

@@ -44,7 +44,7 @@ ngx_http_pki_init_module(ngx_cycle_t *cycle)
     stores = mcf->stores.elts;
 
     for (i = 0; i < mcf->stores.nelts; i++) {
-        stores[i]->sh = ngx_http_pki_zone_named(&mcf->zone,
+        stores[i]->sh = ngx_http_pki_zone_named(cycle, &mcf->zone,
                                                 NGX_HTTP_PKI_NAMED_STORE,
                                                 &stores[i]->name);
 
@@ -58,7 +58,7 @@ ngx_http_pki_init_module(ngx_cycle_t *cycle)
     for (i = 0; i < mcf->issuers.nelts; i++) {
         issuer = issuers[i];
 
-        issuer->sh = ngx_http_pki_zone_named(&mcf->zone,
+        issuer->sh = ngx_http_pki_zone_named(cycle, &mcf->zone,
                                              NGX_HTTP_PKI_NAMED_ISSUER,
                                              &issuer->name);
 
@@ -75,7 +75,7 @@ ngx_http_pki_init_module(ngx_cycle_t *cycle)
     directories = mcf->directories.elts;
 
     for (i = 0; i < mcf->directories.nelts; i++) {
-        directories[i]->sh = ngx_http_pki_zone_named(&mcf->zone,
+        directories[i]->sh = ngx_http_pki_zone_named(cycle, &mcf->zone,
                                                NGX_HTTP_PKI_NAMED_DIRECTORY,
                                                &directories[i]->name);
 
