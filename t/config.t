@@ -286,7 +286,7 @@ directory($_->[0], $_->[1], "$login $_->[0];")
         ['hook_url http://pki.example/', 'hook_url'],
         ['hook_url https://pki.example/', 'hook_secret_file'],
         ['max_age x', 'max_age'], ['max_age 1h never', 'never'],
-        ['guard 10', '10'], ['guard 101%', '101%'],
+        ['guard 10', '10'], ['guard ""', 'guard'], ['guard 101%', '101%'],
         ['guard 10% min=x', 'min=x'], ['guard 10% most=1', 'most=1'],
         ['directory d', 'directory'], ['nonsense 1', 'nonsense'];
 

@@ -192,4 +192,14 @@ change('moving', riskLevel => 'medium');
 $all->becomes($user{lowest}{cert}, 'hold', 'risk low high: low');
 $all->becomes($user{moving}{cert}, 'good', 'risk low high: medium');
 
+# what is left of a risk that is no longer asked for does not count
+
+$all->{nginx}->stop;
+
+my $none = PKI::Directory->new($t, entra => {
+    sim => $g, name => 'strict', text => 'resources users; risk off;',
+});
+
+$none->becomes($user{lowest}{cert}, 'good', 'risk off, later: at risk');
+
 $t->done;

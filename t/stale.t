@@ -87,6 +87,40 @@ is($r->status($laptop), 'good', 'devices are');
 $g->faults_clear;
 $r->becomes($risky, 'good', 'refreshed again');
 
+# "devices any": where one of two directories has a device, the silence of
+# that one makes no revocation of what the other does not have
+
+$d->{nginx}->stop;
+$r->{nginx}->stop;
+
+my $two = PKI::Directory->new($t,
+    entra  => { sim => $g, name => 'azure',
+                text => 'max_age 3s; backoff 300ms;' },
+    intune => { sim => $g, name => 'mdm',
+                text => 'max_age off; confirm 1s;' });
+my $one = $two->cert('one', Device => $device->{deviceId});
+
+$g->add('managedDevice', id => $device->{deviceId});
+ok(wait_until(10, sub {
+    $t->redis_cli('GET', "pki:{mdm}:object:device/$device->{deviceId}")
+        =~ /^1 0 /
+}), 'any: an iPad, with one id in both');
+$two->becomes($one, 'good', 'any: in both');
+$g->delete('managedDevice', $device->{deviceId});
+ok(wait_until(10, sub {
+    $t->redis_cli('GET', "pki:{mdm}:object:device/$device->{deviceId}")
+        =~ /^1 1 /
+}), 'any: deleted in the other');
+is($two->status($one), 'good', 'any: good all the same');
+dead($g, '/devices');
+$two->becomes($one, 'tryLater', 'any: the one is not refreshed');
+$two->stays($one, 'tryLater', 'any: which is no revocation', 1);
+$g->faults_clear;
+$two->becomes($one, 'good', 'any: refreshed again');
+$g->delete('device', $device->{id});
+$two->becomes($one, 'revoked', 'any: deleted in both');
+$two->{nginx}->stop;
+
 # pushed facts
 
 my $p = PKI::Directory->new($t, push => { name => 'hr',

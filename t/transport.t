@@ -183,7 +183,8 @@ my $cert = $d->cert('device', Device => $device->{deviceId});
 
 my $nobody = free_port();
 my $n = $d->{nginx} = $t->nginx(
-    workers => 2, issuer => 'unknown serial; devices all;', directories => \%directories,
+    workers => 2, directories => \%directories,
+    issuer => 'unknown serial; devices all;',
     main => "error_log $t->{dir}/debug.log debug;",
     env => { (map { $_ => "http://127.0.0.1:$nobody" }
               qw(https_proxy ALL_PROXY all_proxy HTTPS_PROXY)),

@@ -79,6 +79,34 @@ pki_dialect_resources(const pki_directory_conf_t *conf,
 }
 
 
+unsigned
+pki_dialect_unwanted(const pki_directory_conf_t *conf,
+    pki_object_class_t class)
+{
+    unsigned               wanted, unwanted;
+    const pki_resource_t  *resource;
+
+    wanted = 0;
+    unwanted = 0;
+    resource = conf->dialect->resources;
+
+    for ( /* void */ ; resource && resource->name; resource++) {
+        if (!(resource->classes & (1u << class))) {
+            continue;
+        }
+
+        if (resource->wanted == NULL || resource->wanted(conf)) {
+            wanted |= resource->mask;
+
+        } else {
+            unwanted |= resource->mask;
+        }
+    }
+
+    return unwanted & ~wanted;
+}
+
+
 pki_rc_t
 pki_item_guid(char id[PKI_OBJECT_ID_SIZE], const char *class,
     const pki_value_t *value)

@@ -243,6 +243,13 @@ const pki_dialect_t *pki_dialect_find(const char *name);
 unsigned pki_dialect_resources(const pki_directory_conf_t *conf,
     pki_object_class_t class, const char *names[PKI_STORE_RESOURCES]);
 
+/*
+ * The states of a class that nobody tells about any more: only resources do
+ * that the configuration does not want.  What is left of them does not count.
+ */
+unsigned pki_dialect_unwanted(const pki_directory_conf_t *conf,
+    pki_object_class_t class);
+
 
 /* for next(): each returns what next() is to return */
 

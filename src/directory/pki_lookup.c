@@ -549,6 +549,12 @@ pki_lookup_send(pki_lookup_call_t *call, const char *path, const char *token)
 
     call->used = 1;
     call->read = PKI_OK;
+    call->number = pki_machine_number(call->machine);
+
+    /* before the first round too: what is in no index is never missed */
+
+    call->number = call->number ? call->number : 1;
+
     call->shape = (pki_page_shape_t) {
         .item = pki_lookup_nothing,
         .top = resource->one_paths ? resource->one_paths : resource->paths

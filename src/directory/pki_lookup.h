@@ -41,6 +41,7 @@ typedef struct {
     pki_lookup_job_t       *job;
     pki_machine_t          *machine;
     const pki_resource_t   *resource;
+    long long               number;     /* of the round that it began in */
     char                   *token;
     pki_page_shape_t        shape;
     pki_page_t             *page;

@@ -98,8 +98,9 @@ pki_lookup_found(pki_lookup_call_t *call, const pki_value_t *values)
         return;
     }
 
-    rc = pki_lookup_apply(call, &item.object,
-                          pki_machine_number(call->machine), now);
+    /* seen when it was asked for: a round begun since may have missed it */
+
+    rc = pki_lookup_apply(call, &item.object, pki_machine_number(call->machine), now);
 
     if (rc == PKI_OK) {
         pki_lookup_worked(call);
@@ -251,7 +252,8 @@ pki_lookup_confirm(pki_lookup_call_t *call, time_t now, unsigned state)
 
 /*
  * A device may have its certificate before the directory has the device, so
- * this is a policy, not a deletion.
+ * this is a policy, not a deletion.  It stays missing as well, or the next
+ * lookup would take it for one that was there.
  */
 
 static unsigned

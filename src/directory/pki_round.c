@@ -102,9 +102,12 @@ pki_round_begin_sync(pki_machine_t *m)
     m->stats.known = sync->known;
     m->stats.guard = sync->guard_at != 0 && m->stats.guard;
 
+    /* whoever noted a time of the future had a wrong clock */
+
     m->round.full = !resource->delta || sync->link == NULL || m->full
                     || sync->full_at == 0
-                    || m->begun_at - sync->full_at >= m->source->conf->full;
+                    || m->begun_at - sync->full_at >= m->source->conf->full
+                    || 0;
 
     if (sync->link != NULL && !(m->round.full && resource->delta)) {
         m->round.link = OPENSSL_strdup(sync->link);

@@ -415,8 +415,8 @@ ngx_http_pki_replace(ngx_http_pki_flight_t *flight)
 
 
 /*
- * What a directory does not know yet is looked up live, once, before the
- * answer is "later".  NGX_AGAIN: the flight will land again.
+ * What a directory does not know yet is looked up live, once, before that
+ * counts.  NGX_AGAIN: the flight will land again.
  */
 
 static ngx_int_t
@@ -472,7 +472,7 @@ ngx_http_pki_lookup(ngx_http_pki_flight_t *flight,
 }
 
 
-/* a bit for each fact whose absence makes the outcome "later" */
+/* a bit for each fact whose absence may make the outcome what it is */
 
 static ngx_uint_t
 ngx_http_pki_lookup_facts(ngx_http_pki_flight_t *flight,
@@ -481,6 +481,7 @@ ngx_http_pki_lookup_facts(ngx_http_pki_flight_t *flight,
     unsigned       i;
     ngx_uint_t     bits;
     pki_facts_t    facts;
+    pki_outcome_t  outcome;
     pki_verdict_t  verdict;
 
     bits = 0;
@@ -504,7 +505,25 @@ ngx_http_pki_lookup_facts(ngx_http_pki_flight_t *flight,
     (void) pki_verdict(&verdict, &facts, &flight->issuer->policy, ngx_time(),
                        NULL);
 
-    return verdict.outcome == PKI_OUTCOME_LATER ? bits : 0;
+    if (verdict.outcome == PKI_OUTCOME_LATER) {
+        return bits;
+    }
+
+    /* "devices any": what one has deleted, another may have */
+
+    for (i = 0; i < facts.nobjects; i++) {
+        if (bits & ((ngx_uint_t) 1 << i)) {
+            facts.objects[i].found = 1;
+            facts.objects[i].state = 0;
+        }
+    }
+
+    outcome = verdict.outcome;
+
+    (void) pki_verdict(&verdict, &facts, &flight->issuer->policy, ngx_time(),
+                       NULL);
+
+    return verdict.outcome == outcome ? 0 : bits;
 }
 
 
@@ -738,5 +757,11 @@ ngx_http_pki_facts(const ngx_http_pki_question_t *q,
     for (i = 0; i < facts->nobjects; i++) {
         facts->objects[i].directory = q->store.objects[i].directory;
         facts->objects[i].id = q->store.objects[i].id;
+
+        /* nobody would end a state that is no longer asked for */
+
+        facts->objects[i].state &=
+                         ~pki_dialect_unwanted(&q->directories[i]->conf,
+                                               q->classes[i]);
     }
 }

@@ -432,7 +432,7 @@ ngx_http_pki_guard(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     i = 1;
     n = NGX_ERROR;
 
-    if (value[1].data[value[1].len - 1] == '%') {
+    if (value[1].len && value[1].data[value[1].len - 1] == '%') {
         n = ngx_atoi(value[1].data, value[1].len - 1);
     }
 

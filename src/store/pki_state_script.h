@@ -49,10 +49,13 @@
  * new record begins, unless it is told.
  *
  * A change that is better and worse at once is taken for its worse half.
+ * A lookup may be told the past, so what was put aside after `settled` is not
+ * ended by it either.
  * Stage: 0 directly, which is news in any case, as somebody may wait for it;
  * 1 in a listing; 2 in a resource's first, whose end is news for all, so that
  * what is new and fine needs none of its own.  What an alias names is news
- * with it: "devices all" asks for either.
+ * with it, and so is what a name has led to until now: "devices all" asks for
+ * any of them.
  * What MGET does not find may be of another type: GET would say so.
  */
 
@@ -81,11 +84,11 @@
     "  if not was and band(o.mask, unclear) == 0 then"                      \
     "    new = bor(new, unclear) end\n"                                     \
     "  local worse = band(new, bad, bnot(old)) ~= 0\n"                      \
-    "  local again = o.recheck\n"                                           \
+    "  local again, late = o.recheck, false\n"                              \
     "  if settled > 0 and since > settled"                                  \
     "    and band(old, bad, bnot(new)) ~= 0 then\n"                         \
     "    new = worse and bor(new, band(old, bad)) or old\n"                 \
-    "    deferred = deferred + 1\n"                                         \
+    "    late = true\n"                                                     \
     "    local at = since + tonumber(ARGV[6])\n"                            \
     "    if again == 0 or at < again then again = at end\n"                 \
     "  end\n"                                                               \
@@ -105,8 +108,8 @@
     "    if direct or change and (was or not quiet or new ~= 0) then\n"     \
     "      news[#news + 1] = ARGV[2] .. o.id end\n"                         \
     "    for _, other in ipairs(name ~= alias and {alias, name} or {}) do\n"\
-    "      if other ~= '' and redis.call('EXISTS',"                          \
-    "           KEYS[7] .. ':' .. other) == 1 then\n"                       \
+    "      if other ~= '' and (not quiet or redis.call('EXISTS',"            \
+    "           KEYS[7] .. ':' .. other) == 1) then\n"                      \
     "        news[#news + 1] = ARGV[2] .. other end\n"                      \
     "    end\n"                                                             \
     "    if change then\n"                                                  \
@@ -115,8 +118,18 @@
     "                          .. (name ~= '' and ' ' .. name or '')\n"     \
     "      changed = changed + 1\n"                                         \
     "    end\n"                                                             \
-    "    ended[#ended + 1] = o.id\n"                                        \
+    "    local aside = direct and settled > 0 and not o.kept"               \
+    "      and redis.call('HGET', KEYS[3], o.id)\n"                         \
+    "    local s, t ="                                                      \
+    "      string.match(aside or '', '^1 (%d+) (%d+) ')\n"                  \
+    "    if s and tonumber(t) > settled"                                    \
+    "      and band(tonumber(s), bad, bnot(new)) ~= 0 then\n"               \
+    "      late = true\n"                                                   \
+    "      local at = tonumber(t) + tonumber(ARGV[6])\n"                    \
+    "      if again == 0 or at < again then again = at end\n"               \
+    "    else ended[#ended + 1] = o.id end\n"                               \
     "  end\n"                                                               \
+    "  if late then deferred = deferred + 1 end\n"                          \
     "  if again ~= 0 then\n"                                                \
     "    due[#due + 1] = again\n"                                           \
     "    due[#due + 1] = o.id\n"                                            \
@@ -415,7 +428,8 @@ static const pki_state_script_t  pki_state_lua_status = {
  * ARGV, after those of PKI_STATE_LUA_MERGE: "<id> <key> <alias> <state>
  * <mask> <since> <recheck> <name>" of each object; key and alias are '*', or
  * '=' and the text.  What is told twice of an object is one thing, each bit
- * as told last.
+ * as told last.  Whoever tells neither MISSING nor UNCLEAR has not looked at
+ * the object itself: when to do that, and whether it was absent, stays.
  */
 
 #define PKI_STATE_LUA_TOLD                                                  \
@@ -431,20 +445,22 @@ static const pki_state_script_t  pki_state_lua_status = {
     "    o = {id = id, state = 0, mask = 0, since = 0, alias = '*'}\n"      \
     "    byid[id] = o\n"                                                    \
     "    told[#told + 1] = o\n"                                             \
-    "    seen[#seen + 1] = id\n"                                            \
     "  end\n"                                                               \
     "  o.state = bit.bor(bit.band(o.state, bit.bnot(mask)), state)\n"       \
     "  o.mask = bit.bor(o.mask, mask)\n"                                    \
     "  o.recheck = tonumber(again)\n"                                       \
     "  if mask ~= 0 or o.since == 0 then o.since = tonumber(since) end\n"   \
     "  if alias ~= '*' then o.alias = alias end\n"                          \
-    "  o.kept = o.mask == 0\n"                                              \
     "  keys[#keys + 1] = key == '*' and id or string.sub(key, 2)\n"         \
     "  ids[#ids + 1] = id\n"                                                \
     "  if name ~= '' then\n"                                                \
     "    names[#names + 1] = name\n"                                        \
     "    named[#named + 1] = id\n"                                          \
     "  end\n"                                                               \
+    "end\n"                                                                 \
+    "for _, o in ipairs(told) do\n"                                         \
+    "  o.kept = bit.band(o.mask, tonumber(ARGV[9])) == 0\n"                 \
+    "  if o.mask == 0 or not o.kept then seen[#seen + 1] = o.id end\n"      \
     "end\n"
 
 /* an object that another has taken the key of is to be looked at at once */
@@ -476,6 +492,7 @@ static const pki_state_script_t  pki_state_lua_status = {
     "    if entries[i] ~= named[i] then\n"                                  \
     "      called[#called + 1] = name\n"                                    \
     "      called[#called + 1] = named[i]\n"                                \
+    "      if entries[i] then news[#news + 1] = ARGV[2] .. entries[i] end\n"\
     "    end\n"                                                             \
     "  end\n"                                                               \
     "end\n"

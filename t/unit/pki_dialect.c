@@ -122,6 +122,32 @@ test_resources(void)
 
 
 static void
+test_unwanted(void)
+{
+    pki_directory_conf_t  conf;
+
+    memset(&conf, 0, sizeof(conf));
+
+    conf.dialect = &pki_entra;
+    conf.devices = 1;
+    conf.users = 1;
+
+    is_int(pki_dialect_unwanted(&conf, PKI_OBJECT_USER), PKI_OBJECT_RISKY,
+           "nobody tells of a risk any more");
+    is_int(pki_dialect_unwanted(&conf, PKI_OBJECT_DEVICE), 0,
+           "of devices all is told");
+
+    conf.risk = PKI_RISK_LOW;
+    is_int(pki_dialect_unwanted(&conf, PKI_OBJECT_USER), 0, "it is told");
+
+    conf.dialect = &pki_push;
+    conf.risk = 0;
+    is_int(pki_dialect_unwanted(&conf, PKI_OBJECT_USER), 0,
+           "all may be pushed");
+}
+
+
+static void
 test_guids(void)
 {
     char         id[PKI_OBJECT_ID_SIZE];
@@ -238,6 +264,7 @@ main(void)
 {
     test_find();
     test_resources();
+    test_unwanted();
     test_guids();
     test_numbers();
     test_escape();

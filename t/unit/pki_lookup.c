@@ -74,7 +74,7 @@ test_unknown(void)
     (void) test_tick(1000);
     is_int(test_nasked, 2, "now");
     test_reply(1, 404, GONE, NULL);
-    is_int(test_state(DEVICE_1), PKI_OBJECT_REMOVED, "on hold: never shown");
+    is_int(test_state(DEVICE_1), TEST_UNSHOWN, "on hold: never shown");
     is_int(test_due(DEVICE_1), -1, "until it is");
 
     pki_lookup_stats(test_it, &lookups);
@@ -96,6 +96,19 @@ test_unknown(void)
                i ? PKI_OBJECT_MISSING : PKI_OBJECT_DELETED, "as it is told");
         is_int(test_due(DEVICE_1), -1, "and not asked again");
     }
+
+    /* a hook may tell of it once more: it is still one that nobody had */
+
+    test_begin();
+    test_conf.confirm = 0;
+    test_want(DEVICE_1);
+    test_reply(0, 404, GONE, NULL);
+    is_int(test_state(DEVICE_1), TEST_UNSHOWN, "on hold");
+    test_want(DEVICE_1);
+    test_reply(1, 404, GONE, NULL);
+    is_int(test_state(DEVICE_1), TEST_UNSHOWN, "and no more than that");
+    is_int(test_due(DEVICE_1), -1, "and not asked again");
+    is_int(test_redis("HLEN pki:{dir}:absent"), 0, "nor counted");
 
     /* what is found in between begins anew */
 
@@ -134,7 +147,7 @@ test_hurry(void)
     is_int(test_machine.hurried, 0, "what was never there hurries nobody");
     (void) test_tick(120 * 1000);
     test_reply(1, 404, GONE, NULL);
-    is_int(test_state(DEVICE_1), PKI_OBJECT_REMOVED, "also when confirmed");
+    is_int(test_state(DEVICE_1), TEST_UNSHOWN, "also when confirmed");
     is_int(test_machine.hurried, 0, "nor then");
 
     test_begin();
@@ -181,6 +194,21 @@ test_known(void)
     is_int(test_redis("HLEN pki:{dir}:index:devices"), 0, "and forgotten");
     is_int(test_due(DEVICE_1), -1, "for good");
 
+    /* a lookup shows it to the round that it began in, or to none */
+
+    test_begin();
+    test_redis("HSET pki:{dir}:index:devices key-of-it %s", "1 2 " DEVICE_1);
+    test_want(DEVICE_1);
+    test_machine.number = 4;
+    test_reply(0, 200, FOUND_1, NULL);
+    test_seen("1 3 " DEVICE_1);
+
+    test_begin();
+    test_machine.number = 0;
+    test_want(DEVICE_1);
+    test_reply(0, 200, FOUND_1, NULL);
+    test_seen("1 1 " DEVICE_1);
+
     /* confirmed without its key, it is dropped by the next round */
 
     test_begin();
@@ -214,7 +242,7 @@ test_known(void)
     test_machine.full_at = 10125;
     (void) test_tick(10 * 1000);
     test_reply(2, 404, GONE, NULL);
-    is_int(test_state(DEVICE_1), PKI_OBJECT_REMOVED, "on hold after it");
+    is_int(test_state(DEVICE_1), TEST_UNSHOWN, "on hold after it");
 
     /* nor without a round since */
 
@@ -229,14 +257,14 @@ test_known(void)
     (void) test_tick(10 * 1000);
     test_machine.at = 10000;
     test_reply(2, 404, GONE, NULL);
-    is_int(test_state(DEVICE_1), PKI_OBJECT_REMOVED, "on hold after it");
+    is_int(test_state(DEVICE_1), TEST_UNSHOWN, "on hold after it");
 
     test_begin();
     test_conf.restore = 1;
     test_conf.confirm = 0;
     test_want(DEVICE_1);
     test_reply(0, 404, GONE, NULL);
-    is_int(test_state(DEVICE_1), PKI_OBJECT_REMOVED,
+    is_int(test_state(DEVICE_1), TEST_UNSHOWN,
            "removed where it can be restored");
     test_want(DEVICE_1);
     test_reply(1, 200, FOUND_1, NULL);

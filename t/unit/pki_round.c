@@ -502,6 +502,16 @@ test_links(void)
     is_int(test_mails, 0, "no line");
     ok(test_request.done != NULL, "and so does the delta after it");
 
+    /* also where a clock that was wrong has noted a time of the future */
+
+    test_setup(1);
+    (void) test_answer(LIST, 200, "{\"value\":[],\"delta\":\"" DELTA "\"}");
+    test_set("HSET pki:{corp}:sync devices.full 1890000000");
+    test_mono += 30000;
+    (void) test_answer(LIST, 200, "{\"value\":[],\"delta\":\"" DELTA "\"}");
+    (void) test_after(100);
+    is_int(test_mails, 0, "no line");
+
     /* one listing does not follow another at once */
 
     test_setup(1);

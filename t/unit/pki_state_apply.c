@@ -264,7 +264,8 @@ test_news_of(void)
 
 /*
  * What an alias names is news with it when it comes and when it goes, in
- * whatever way it is told, if there is a record: x/1 and x/2 have one.
+ * whatever way it is told; in a first listing if there is a record: x/1 and
+ * x/2 have one.
  */
 
 static void
@@ -287,10 +288,10 @@ test_news_alias(void)
         { NULL, TEST_ALL, { "d/1", "", "" } },
         { "x/2", 0, { "", "", "" } },
         { "x/2", TEST_ALL, { "d/1 x/1 x/2", "d/1 x/1 x/2", "d/1 x/1 x/2" } },
-        { "x/3", TEST_ALL, { "d/1 x/2", "d/1 x/2", "d/1 x/2" } },
-        { "x/1", TEST_ALL, { "d/1 x/1", "d/1 x/1", "d/1 x/1" } },
+        { "x/3", TEST_ALL, { "d/1 x/2 x/3", "d/1 x/2 x/3", "d/1 x/2" } },
+        { "x/1", TEST_ALL, { "d/1 x/3 x/1", "d/1 x/3 x/1", "d/1 x/1" } },
         { "", TEST_ALL, { "d/1 x/1", "d/1 x/1", "d/1 x/1" } },
-        { "x/3", TEST_ALL, { "d/1", "d/1", "d/1" } }
+        { "x/3", TEST_ALL, { "d/1 x/3", "d/1 x/3", "d/1" } }
     };
 
     for (way = 0; way < 3; way++) {
@@ -372,29 +373,35 @@ test_alias(void)
 
     test_reset();
     o.alias = "x/1";
-    test_apply(&o, 1, 1, 0, 0);
+    test_take(&o, 1, 1, 0, 0);
+    test_heard("u/1 x/1", "alias");
     test_is("u/1", "1 0 10 x/1");
 
     o.since = 20;
     o.alias = NULL;
-    test_apply(&o, 1, 0, 0, 0);
+    test_take(&o, 1, 0, 0, 0);
+    test_heard("u/1", "alias");
     test_is("u/1", "1 0 10 x/1");
 
     o.alias = "x/2";
-    test_apply(&o, 1, 1, 0, 0);
+    test_take(&o, 1, 1, 0, 0);
+    test_heard("u/1 x/1 x/2", "alias");
     test_is("u/1", "1 0 10 x/2");
 
     o.alias = NULL;
     o.state = PKI_OBJECT_DISABLED;
-    test_apply(&o, 1, 1, 0, 0);
+    test_take(&o, 1, 1, 0, 0);
+    test_heard("u/1", "alias");
     test_is("u/1", "1 8 20 x/2");
 
     o.alias = "";
-    test_apply(&o, 1, 1, 0, 0);
+    test_take(&o, 1, 1, 0, 0);
+    test_heard("u/1 x/2", "alias");
     test_is("u/1", "1 8 20");
 
     o.alias = "*";
-    test_apply(&o, 1, 1, 0, 0);
+    test_take(&o, 1, 1, 0, 0);
+    test_heard("u/1 *", "alias");
     test_is("u/1", "1 8 20 *");
 }
 
@@ -418,7 +425,7 @@ test_recheck(void)
     o.recheck = 0;
     test_apply(&o, 1, 0, 0, 0);
     test_string("400", "ZSCORE " TEST_DIR "recheck d/1");
-    o.mask = PKI_OBJECT_DISABLED;
+    o.mask = PKI_OBJECT_DISABLED | PKI_OBJECT_MISSING;
     test_apply(&o, 1, 0, 0, 0);
     test_none("ZSCORE " TEST_DIR "recheck d/1");
 
@@ -426,6 +433,18 @@ test_recheck(void)
     test_apply(&o, 1, 0, 0, 0);
     test_none("HGET " TEST_DIR "absent d/1");
     test_string("5", "HGET " TEST_DIR "absent d/2");
+
+    /* to know that a user is risky is not to have looked at the user */
+
+    test_set("ZADD " TEST_DIR "recheck 400 d/2");
+    o.id = "d/2";
+    o.mask = PKI_OBJECT_RISKY;
+    test_apply(&o, 1, 1, 0, 0);
+    test_string("400", "ZSCORE " TEST_DIR "recheck d/2");
+    test_string("5", "HGET " TEST_DIR "absent d/2");
+    o.recheck = 300;
+    test_apply(&o, 1, 0, 0, 0);
+    test_string("300", "ZSCORE " TEST_DIR "recheck d/2");
 }
 
 
@@ -482,12 +501,24 @@ test_names(void)
     test_string("u/1", "HGET " TEST_DIR "names jo.do@example.com");
     o.id = "u/2";
     o.name = "JO.do@example.com";
-    test_apply(&o, 1, 1, 0, 0);
+    test_take(&o, 1, 1, 0, 0);
+    test_heard("u/2 u/1", "a name that moved");
     test_string("u/2", "HGET " TEST_DIR "names jo.do@example.com");
     o.name = "a name  with \xc3\x84 ";
     o.mask = 0;
     test_apply(&o, 1, 0, 0, 0);
     test_string("u/2", "HGET " TEST_DIR "names %s", "a name  with \xc3\x84 ");
+
+    /* in a listing too; an answer may stand on what it has led to so far */
+
+    batch.stage = 1;
+    o.id = "u/3";
+    o.mask = TEST_ALL;
+    o.name = "jo.do@example.com";
+    test_take(&o, 1, 1, 0, 0);
+    test_heard("u/3 u/2", "a name that moved in a listing");
+    test_take(&o, 1, 0, 0, 0);
+    test_heard("", "and that stays");
 }
 
 
@@ -528,7 +559,12 @@ test_longest(void)
     batch.settle = 253402300799;
     batch.settled = 253402300799;
     batch.sticky = 0xffff;
-    test_apply(o, PKI_STATE_APPLY_MAX, PKI_STATE_APPLY_MAX, 0, 0);
+    test_take(o, PKI_STATE_APPLY_MAX, PKI_STATE_APPLY_MAX, 0, 0);
+
+    for (i = 0; i < PKI_STATE_APPLY_MAX; i++) {
+        test_told(ids[i]);
+        test_told(alias);
+    }
 }
 
 

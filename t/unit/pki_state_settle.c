@@ -11,6 +11,7 @@ static void test_staged(void);
 static void test_settle(void);
 static void test_settle_many(void);
 static void test_settled(void);
+static void test_lagging(void);
 
 
 /* needs an err */
@@ -35,6 +36,7 @@ main(void)
     test_settle();
     test_settle_many();
     test_settled();
+    test_lagging();
 
     is_int(pki_redis_sync_wait(test_sync, &err), PKI_OK, "still connected");
 
@@ -248,7 +250,8 @@ test_settled(void)
     o.state = PKI_OBJECT_DISABLED;
     o.recheck = 155;
     o.alias = "x/1";
-    test_apply(&o, 1, 1, 0, 1);
+    test_take(&o, 1, 1, 0, 1);
+    test_heard("d/1 x/1", "with its alias");
     test_is("d/1", "1 24 100 x/1");
     test_string("155", "ZSCORE " TEST_DIR "recheck d/1");
 
@@ -281,4 +284,80 @@ test_settled(void)
     test_settles(0);
     test_is("d/2", "1 33 200");
     test_news("object:dir:d/2");
+}
+
+
+/*
+ * A lookup that is told the past, by a server that lags behind the one that
+ * told the change, does not end what was put aside: no delta would tell it
+ * once more.
+ */
+
+static void
+test_lagging(void)
+{
+    pki_err_t           err;
+    pki_state_object_t  o = { .id = "d/1", .mask = TEST_ALL, .since = 150,
+                              .state = PKI_OBJECT_DISABLED };
+
+    test_reset();
+    test_tell("d/1", 0, TEST_ALL, 10);
+    batch.stage = 1;
+    test_apply(&o, 1, 0, 1, 0);
+
+    batch.stage = 0;
+    batch.settled = 149;
+    batch.settle = 60;
+    o.state = 0;
+    o.since = 155;
+    test_apply(&o, 1, 0, 0, 1);
+    test_is("d/1", "1 0 10");
+    test_string("1 8 150 2047 *", "HGET " TEST_DIR "pending:devices d/1");
+    test_string("210", "ZSCORE " TEST_DIR "recheck d/1");
+
+    o.state = PKI_OBJECT_NONCOMPLIANT;
+    test_apply(&o, 1, 1, 0, 1);
+    test_is("d/1", "1 16 155");
+    test_string("1 8 150 2047 *", "HGET " TEST_DIR "pending:devices d/1");
+
+    test_settles(0);
+    test_is("d/1", "1 24 150");
+    test_news("object:dir:d/1");
+    test_string("210", "ZSCORE " TEST_DIR "recheck d/1");
+    test_none("HGET " TEST_DIR "pending:devices d/1");
+
+    /* of the same or an earlier moment as what is known to be settled */
+
+    batch.settled = 210;
+    o.state = 0;
+    o.since = 215;
+    test_apply(&o, 1, 1, 0, 0);
+    test_none("ZSCORE " TEST_DIR "recheck d/1");
+
+    batch.stage = 1;
+    o.state = PKI_OBJECT_DISABLED;
+    o.since = 210;
+    test_apply(&o, 1, 0, 1, 0);
+    batch.stage = 0;
+    o.state = 0;
+    test_apply(&o, 1, 0, 0, 0);
+    test_none("HGET " TEST_DIR "pending:devices d/1");
+
+    /* what is as bad ends it, and so does the listing itself */
+
+    batch.stage = 1;
+    o.state = PKI_OBJECT_DISABLED;
+    o.since = 220;
+    test_apply(&o, 1, 0, 1, 0);
+    batch.stage = 0;
+    test_apply(&o, 1, 1, 0, 0);
+    test_none("HGET " TEST_DIR "pending:devices d/1");
+
+    test_set("SET " TEST_DIR "object:d/1 %s", "1 0 5");
+    batch.stage = 1;
+    test_apply(&o, 1, 0, 1, 0);
+    o.state = 0;
+    test_apply(&o, 1, 0, 0, 0);
+    test_none("HGET " TEST_DIR "pending:devices d/1");
+    test_news(NULL);
 }

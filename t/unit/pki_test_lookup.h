@@ -20,6 +20,7 @@
 #define DEVICE_1    "device/00000000-0000-0000-0000-000000000001"
 #define DEVICE_2    "device/00000000-0000-0000-0000-000000000002"
 #define DEVICE_3    "device/00000000-0000-0000-0000-000000000003"
+#define TEST_UNSHOWN  (PKI_OBJECT_REMOVED|PKI_OBJECT_MISSING)
 #define FOUND_1     "{\"id\":\"" DEVICE_1 "\",\"enabled\":true}"
 #define GONE        "{\"error\":\"NotFound\",\"id\":null}"
 
@@ -346,6 +347,18 @@ test_state(const char *id)
     freeReplyObject(reply);
 
     return state;
+}
+
+
+static void __attribute__((unused))
+test_seen(const char *want)
+{
+    redisReply  *reply;
+
+    reply = redisCommand(test_plain, "HGET pki:{dir}:index:devices key-of-it");
+    is_str(reply && reply->str ? reply->str : "(none)", want, "seen: %s",
+           want);
+    freeReplyObject(reply);
 }
 
 
