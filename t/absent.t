@@ -66,4 +66,32 @@ for (@cases) {
                      $status, "$_->{what}: deleted");
 }
 
+# "devices any": what one directory has deleted may be new in another, which
+# is asked before it is told that it is nowhere
+
+$_->{d}{nginx}->stop for @cases;
+
+my $guid = '9e5a0f6c-0000-4000-8000-00000000ffff';
+my $two = PKI::Directory->new($t,
+    entra  => { name => 'slow', sim => $g, text => 'interval 1h;' },
+    intune => { name => 'quick', sim => $g, text => 'confirm 1s;' });
+my $back = $two->cert('back', Device => $guid);
+
+sub quick {
+    my ($record, $what) = @_;
+
+    ok(wait_until(10, sub {
+        $t->redis_cli('GET', "pki:{quick}:object:device/$guid") =~ $record
+    }), "two directories: $what in the one");
+}
+
+$g->add('managedDevice', id => $guid);
+quick(qr/^1 0 /, 'there');
+ok(wait_until(10, sub { $two->resource('slow', 'devices')->{rounds} }),
+   'two directories: the other has listed all');
+$g->delete('managedDevice', $guid);
+quick(qr/^1 1 /, 'deleted');
+$g->add('device', deviceId => $guid);
+is($two->status($back), 'good', 'two directories: new in the other');
+
 $t->done;

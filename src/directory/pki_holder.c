@@ -39,6 +39,7 @@ static long pki_holder_backoff(unsigned failures);
 static long long pki_holder_soon(const pki_source_t *source);
 static void pki_holder_lease(pki_source_t *source, long lease);
 static void pki_holder_taken(pki_source_t *source);
+static int pki_holder_new(time_t at, time_t heard, time_t now);
 static void pki_holder_heard(pki_source_t *source, int hurry);
 static long pki_holder_work(pki_source_t *source);
 static void pki_holder_report(pki_source_t *source);
@@ -447,10 +448,19 @@ pki_source_lost(pki_source_t *source)
 
 
 /*
- * Both times are the directory's, so that any resource tells them.  A hint
- * for an object leaves them as they are, and so does a second wish within a
- * second, which is not to be lost: one of this second is always new.
+ * A hint for an object leaves both times as they are, and so does a second
+ * wish within a second, which is not to be lost: one of this second, or of a
+ * clock that is a little ahead, is always new.
  */
+
+static int
+pki_holder_new(time_t at, time_t heard, time_t now)
+{
+    return at != heard || (at >= now && at - now <= 1);
+}
+
+
+/* Both times are the directory's, so that any resource tells them. */
 
 static void
 pki_holder_heard(pki_source_t *source, int hurry)
@@ -471,10 +481,9 @@ pki_holder_heard(pki_source_t *source, int hurry)
                    pki_answer_sync, &answer);
 
     if (pki_answer_wait(source, &answer) == PKI_OK
-        && (answer.sync.asked_at != source->asked_at
-            || answer.sync.asked_at >= now
-            || answer.sync.release_at != source->release_at
-            || answer.sync.release_at >= now))
+        && (pki_holder_new(answer.sync.asked_at, source->asked_at, now)
+            || pki_holder_new(answer.sync.release_at, source->release_at,
+                              now)))
     {
         source->asked_at = answer.sync.asked_at;
         source->release_at = answer.sync.release_at;

@@ -450,6 +450,7 @@ pki_intune_compliance(const pki_directory_conf_t *conf,
 
     } else if (!pki_intune_state(pki_intune_compliance_states, value, &state))
     {
+        object->mask &= ~PKI_OBJECT_NONCOMPLIANT;
         object->state |= PKI_OBJECT_UNCLEAR;
         return;
     }

@@ -100,7 +100,7 @@ pki_lookup_found(pki_lookup_call_t *call, const pki_value_t *values)
 
     /* seen when it was asked for: a round begun since may have missed it */
 
-    rc = pki_lookup_apply(call, &item.object, pki_machine_number(call->machine), now);
+    rc = pki_lookup_apply(call, &item.object, call->number, now);
 
     if (rc == PKI_OK) {
         pki_lookup_worked(call);
@@ -268,7 +268,7 @@ pki_lookup_unheard(const pki_lookup_call_t *call)
         return PKI_OBJECT_MISSING;
 
     default: /* PKI_ABSENT_HOLD */
-        return PKI_OBJECT_REMOVED;
+        return PKI_OBJECT_REMOVED|PKI_OBJECT_MISSING;
     }
 }
 

@@ -107,7 +107,7 @@ pki_round_begin_sync(pki_machine_t *m)
     m->round.full = !resource->delta || sync->link == NULL || m->full
                     || sync->full_at == 0
                     || m->begun_at - sync->full_at >= m->source->conf->full
-                    || 0;
+                    || sync->full_at - m->begun_at > m->source->conf->full;
 
     if (sync->link != NULL && !(m->round.full && resource->delta)) {
         m->round.link = OPENSSL_strdup(sync->link);

@@ -27,7 +27,7 @@ static pki_rc_t pki_round_clear_some(pki_machine_t *m,
 static void pki_round_commit(pki_machine_t *m);
 static pki_rc_t pki_round_guard(pki_machine_t *m, time_t at, long long rounds);
 static pki_rc_t pki_round_unseen(pki_machine_t *m, long long round,
-    unsigned long long cursor, pki_answer_t *answer);
+    unsigned except, unsigned long long cursor, pki_answer_t *answer);
 static pki_rc_t pki_round_answer(pki_machine_t *m, pki_answer_t *answer);
 
 
@@ -107,15 +107,21 @@ pki_round_end_step(pki_machine_t *m)
 }
 
 
+/* What is known to be gone stays in the index until a lookup drops it. */
+
 static void
 pki_round_count(pki_machine_t *m)
 {
     pki_rc_t      rc;
+    unsigned      gone;
     pki_answer_t  answer;
+
+    gone = m->source->conf->restore ? PKI_OBJECT_DELETED|PKI_OBJECT_REMOVED
+                                    : PKI_OBJECT_DELETED;
 
     pki_answer_init(&answer);
 
-    rc = pki_round_unseen(m, m->number, m->cursor, &answer);
+    rc = pki_round_unseen(m, m->number, gone, m->cursor, &answer);
 
     m->unseen += (long long) answer.nitems;
     m->cursor = answer.next;
@@ -286,7 +292,7 @@ pki_round_clear(pki_machine_t *m)
 
     pki_answer_init(&answer);
 
-    rc = pki_round_unseen(m, m->number, m->cursor, &answer);
+    rc = pki_round_unseen(m, m->number, 0, m->cursor, &answer);
 
     for (i = 0; rc == PKI_OK && i < answer.nitems; i += n) {
         n = answer.nitems - i;
@@ -440,7 +446,7 @@ pki_round_sweep(pki_machine_t *m)
             return;
         }
 
-        rc = pki_round_unseen(m, m->sweep, m->sweep_cursor, &m->slice);
+        rc = pki_round_unseen(m, m->sweep, 0, m->sweep_cursor, &m->slice);
 
         if (rc != PKI_OK) {
 
@@ -481,12 +487,12 @@ pki_round_guard(pki_machine_t *m, time_t at, long long rounds)
 
 
 static pki_rc_t
-pki_round_unseen(pki_machine_t *m, long long round,
+pki_round_unseen(pki_machine_t *m, long long round, unsigned except,
     unsigned long long cursor, pki_answer_t *answer)
 {
     pki_state_unseen(m->source->redis, m->source->conf->name,
-                     m->round.resource->name, round, cursor, pki_answer_list,
-                     answer);
+                     m->round.resource->name, round, except, cursor,
+                     pki_answer_list, answer);
 
     return pki_round_answer(m, answer);
 }

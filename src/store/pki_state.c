@@ -185,16 +185,17 @@ pki_state_guard(pki_redis_t *redis, const char *directory, const char *token,
 
 void
 pki_state_unseen(pki_redis_t *redis, const char *directory,
-    const char *resource, long long round, unsigned long long cursor,
-    pki_state_list_pt list, void *data)
+    const char *resource, long long round, unsigned except,
+    unsigned long long cursor, pki_state_list_pt list, void *data)
 {
     char              text[24];
     pki_state_call_t  call;
 
     pki_state_init(&call, redis, directory, NULL);
     call.resource = resource;
-    call.nargs = 3;
-    call.size = PKI_STATE_NUMBER + sizeof(text) + sizeof(PKI_STATE_SLICE);
+    call.nargs = 4;
+    call.size = 2 * PKI_STATE_NUMBER + sizeof(text)
+                + sizeof(PKI_STATE_SLICE);
 
     if (round < 0) {
         call.refused = "a round with a number that cannot be";
@@ -212,6 +213,7 @@ pki_state_unseen(pki_redis_t *redis, const char *directory,
     pki_state_call_number(&call, round);
     pki_state_call_arg(&call, text);
     pki_state_call_arg(&call, PKI_STATE_SLICE);
+    pki_state_call_number(&call, except);
     pki_state_call_send(&call);
 }
 

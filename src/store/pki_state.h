@@ -152,7 +152,13 @@ void pki_state_begin(pki_redis_t *redis, const char *directory,
  * With batch->stage an object is published that changed, unless it is new
  * and without any state in a `first` listing, whose commit is news for all.
  * Without stage each is published of which something is told, also if it is
- * what was known: somebody may wait for it.
+ * what was known: somebody may wait for it.  So is what an alias has named
+ * and names now when it changes, and the object that a name led to before.
+ *
+ * What was put aside after batch->settled is ended by the listing only, not
+ * by what is told without stage; the object is then to be looked at again.
+ * Who tells of neither MISSING nor UNCLEAR has not looked at the object: the
+ * time to do so stays, unless recheck is earlier.
  */
 void pki_state_apply(pki_redis_t *redis, const pki_state_batch_t *batch,
     const pki_state_object_t *objects, size_t n,
@@ -184,11 +190,12 @@ void pki_state_guard(pki_redis_t *redis, const char *directory,
 
 /*
  * The objects of a resource that were not seen in `round`, a slice of the
- * index from cursor (0: the beginning): name is the key, value the id.
+ * index from cursor (0: the beginning): name is the key, value the id.  Those
+ * in a state of `except` are left out.
  */
 void pki_state_unseen(pki_redis_t *redis, const char *directory,
-    const char *resource, long long round, unsigned long long cursor,
-    pki_state_list_pt list, void *data);
+    const char *resource, long long round, unsigned except,
+    unsigned long long cursor, pki_state_list_pt list, void *data);
 
 /*
  * Takes keys out of a resource's index: their objects are gone for good.  n
@@ -234,8 +241,8 @@ void pki_state_recheck(pki_redis_t *redis, const char *directory,
 
 /*
  * Counts, and remembers, a lookup that did not find the object; n is the
- * seconds since the first such, 0 being the first.  Any pki_state_apply() of
- * the object forgets it.
+ * seconds since the first such, 0 being the first.  A pki_state_apply() of the
+ * object forgets it, unless it tells of neither MISSING nor UNCLEAR.
  */
 void pki_state_absent(pki_redis_t *redis, const char *directory,
     const char *token, const char *id, time_t now, pki_store_done_pt done,

@@ -238,18 +238,24 @@ static const pki_state_script_t  pki_state_lua_guard = {
 };
 
 
-/* ARGV: round, cursor, count */
+/* ARGV: round, cursor, count, states to leave out */
 
 static const pki_state_script_t  pki_state_lua_unseen = {
-    { "index:" },
-    "local round, out = tonumber(ARGV[1]), {}\n"
+    { "index:", "object" },
+    PKI_STATE_LUA_READ
+    "local round, except, out = tonumber(ARGV[1]), tonumber(ARGV[4]), {}\n"
+    "local function left(id)\n"
+    "  if except == 0 then return true end\n"
+    "  local state = read(redis.call('GET', KEYS[2] .. ':' .. id))\n"
+    "  return not state or bit.band(state, except) == 0\n"
+    "end\n"
     "local slice = redis.call('HSCAN', KEYS[1], ARGV[2], 'COUNT', ARGV[3])\n"
     "out[1] = slice[1]\n"
     "for i = 1, #slice[2], 2 do\n"
     "  local seen, id = string.match(slice[2][i + 1], '^1 (%d+) (%S+)$')\n"
     "  if not seen then "
          PKI_STATE_LUA_UNREADABLE("index entry") " end\n"
-    "  if tonumber(seen) < round then\n"
+    "  if tonumber(seen) < round and left(id) then\n"
     "    out[#out + 1] = slice[2][i]\n"
     "    out[#out + 1] = id\n"
     "  end\n"

@@ -342,7 +342,7 @@ fuzz_states(unsigned which, int *calls)
     }
 
     if (which & 0x80) {
-        pki_state_unseen(redis, "a", "r", 1, 0, fuzz_listed, calls);
+        pki_state_unseen(redis, "a", "r", 1, 3, 0, fuzz_listed, calls);
         pki_state_object(redis, "a", "d/1", fuzz_listed, calls);
         pki_state_status(redis, "a", fuzz_listed, calls);
         n += 3;

@@ -132,6 +132,18 @@ test_hints(void)
     ok(test_until(test_second_round, poller) >= 0,
        "what was asked for is one");
 
+    /* by a host whose clock is ahead: once, not with each hint until then */
+
+    test_redis("HSET pki:{dir}:sync asked %lld", (long long) time(NULL) + 999);
+
+    for (n = 0; n < 5; n++) {
+        pki_poller_hint(poller, "dir", 3);
+        (void) usleep(150 * 1000);
+    }
+
+    (void) pki_poller_stats(poller, &stats, 1);
+    is_int(stats.rounds, 3, "one round more");
+
     test_end(poller, "after hints");
 }
 

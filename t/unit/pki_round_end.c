@@ -128,6 +128,18 @@ test_guard(void)
     (void) test_round(0, 100, 21, "o");
     test_none("HGET pki:{corp}:sync devices.guard");
     test_object("40", 0, 1790000030);
+
+    /* what is known to be deleted is not missed once more */
+
+    test_setup(0);
+    test_room = 50;
+    (void) test_round(0, 100, 0, "");
+    (void) test_round(0, 100, 10, "d");
+    (void) test_round(0, 100, 20, "d");
+    test_object("19", PKI_OBJECT_DELETED, test_wall);
+    (void) test_round(20, 90, 0, "");
+    is_int(test_mails, 0, "thirty are gone, ten of them now: no line");
+    is_int(test_lookups, 30, "all are looked for");
 }
 
 

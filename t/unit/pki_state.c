@@ -303,7 +303,7 @@ test_index(void)
     is_int(got.sync.known, TEST_MANY, "all are known");
 
     for (slices = 0, n = 0, cursor = 0; slices == 0 || cursor; slices++) {
-        test_do(unseen, "dir", "devices", 8, cursor, test_listed);
+        test_do(unseen, "dir", "devices", 8, 0, cursor, test_listed);
 
         if (got.result != PKI_STORE_DONE || slices > 100) {
             ok(0, "a slice: %s", got.error);
@@ -317,10 +317,21 @@ test_index(void)
     ok(n >= TEST_MANY - 5, "unseen: %zu in %d slices", n, slices);
     ok(slices > 1, "not in one");
 
-    test_do(unseen, "dir", "devices", 7, 0, test_listed);
+    test_do(unseen, "dir", "devices", 7, 0, 0, test_listed);
     is_int(got.nitems, 0, "none that old");
-    test_do(unseen, "dir", "users", 7, 0, test_listed);
+    test_do(unseen, "dir", "users", 7, 0, 0, test_listed);
     is_int(got.nitems + got.next, 0, "none in the other resource");
+
+    test_set("HSET pki:{dir}:index:few a %s b %s c %s d %s", "1 3 u/1",
+             "1 3 u/2", "1 3 u/3", "1 4 u/4");
+    test_set("MSET pki:{dir}:object:u/1 %s pki:{dir}:object:u/2 %s",
+             "1 65 7 x/1", "1 8 7");
+    test_do(unseen, "dir", "few", 4, 0, 0, test_listed);
+    is_int(got.nitems, 3, "three of four");
+    test_do(unseen, "dir", "few", 4, PKI_OBJECT_DELETED, 0, test_listed);
+    is_int(got.nitems, 2, "without one that is deleted");
+    test_do(unseen, "dir", "few", 4, 9, 0, test_listed);
+    is_str(got.text, " c=u/3", "nor one that is disabled");
 
     test_do(ids, "dir", "devices", keys, 3, test_listed);
     is_str(got.text, " 3=device/3 0=device/0", "ids of keys");
@@ -338,7 +349,7 @@ test_index(void)
     test_string("1 0 1", "GET pki:{dir}:object:device/3");
 
     test_set("HSET pki:{dir}:index:odd k %s", "1 x device/1");
-    test_do(unseen, "dir", "odd", 9, 0, test_listed);
+    test_do(unseen, "dir", "odd", 9, 0, 0, test_listed);
     is_int(got.result, PKI_STORE_FAILED, "a bad entry");
     keys[0] = "k";
     test_do(ids, "dir", "odd", keys, 1, test_listed);
@@ -523,8 +534,8 @@ test_refused(void)
     test_fails(commit, "d", "t", "r", "l", 0, -1, test_done);
     test_fails(guard, "d", "t", "r", -1, 1, test_done);
     test_fails(guard, "d", "t", "r", 1, -1, test_done);
-    test_fails(unseen, "d", "r", -1, 0, test_listed);
-    test_fails(unseen, "d", "r 1", 1, 0, test_listed);
+    test_fails(unseen, "d", "r", -1, 0, 0, test_listed);
+    test_fails(unseen, "d", "r 1", 1, 0, 0, test_listed);
     keys[0] = "a b";
     test_fails(drop, "d", "t", "r", keys, 1, test_done);
     test_fails(drop, "d", "t", "r", keys, PKI_STATE_APPLY_MAX + 1,

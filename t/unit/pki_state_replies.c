@@ -95,7 +95,7 @@ test_verb(int i, pki_redis_t *redis, test_got_t *to)
         pki_state_guard(redis, "d", "t", "r", 1, 1, test_done, to);
         return TEST_DONE;
     case 7:
-        pki_state_unseen(redis, "d", "r", 2, 0, test_listed, to);
+        pki_state_unseen(redis, "d", "r", 2, 0, 0, test_listed, to);
         return TEST_LIST;
     case 8:
         pki_state_ids(redis, "d", "r", keys, 1, test_listed, to);
