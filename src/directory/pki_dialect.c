@@ -10,6 +10,8 @@
 
 
 #define PKI_ITEM_NUMBER_MAX  20         /* digits of 2^64 - 1 */
+#define PKI_DIALECT_DRIFT    100        /* one of so many records may come or
+                                           go while they are listed */
 
 
 static int pki_item_unreserved(char ch);
@@ -104,6 +106,14 @@ pki_dialect_unwanted(const pki_directory_conf_t *conf,
     }
 
     return unwanted & ~wanted;
+}
+
+
+int
+pki_round_near(long long first, long long total)
+{
+    return total - first <= first / PKI_DIALECT_DRIFT
+           && first - total <= first / PKI_DIALECT_DRIFT;
 }
 
 

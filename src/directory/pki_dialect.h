@@ -152,7 +152,7 @@ struct pki_round_s {
                                                the server could not show */
     unsigned                     step;      /* the dialect's; 0: begin */
     unsigned                     variant;   /* the dialect's */
-    long long                    count[4];  /* the dialect's */
+    long long                    count[5];  /* the dialect's */
     char                        *link;      /* in: the stored delta link; out:
                                                what pki_round_link() keeps */
 
@@ -276,6 +276,13 @@ pki_next_t pki_round_post(pki_round_t *round, const pki_page_shape_t *shape,
 
 /* Keeps a link for the commit; too long, or no string: FAIL. */
 pki_next_t pki_round_link(pki_round_t *round, const pki_value_t *link);
+
+/*
+ * Listing by offsets is no snapshot: while a large one is read, somebody is
+ * enrolled.  Is the total near enough to that of the first page, so that the
+ * listing counts?  What it missed is looked up by its id.
+ */
+int pki_round_near(long long first, long long total);
 
 pki_next_t pki_round_fail(pki_round_t *round, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -40,6 +40,7 @@
 #define PKI_JAMF_OFFSET       1         /* of its first row; a multiple */
 #define PKI_JAMF_TOTAL        2         /* totalCount; -1: not told yet */
 #define PKI_JAMF_LIMIT        3         /* the largest size to ask for */
+#define PKI_JAMF_FIRST        4         /* totalCount of the first page */
 
 /* paths; what is of a listing's item and what is of a single record's reply
    are not told apart, where they do not clash */
@@ -430,9 +431,10 @@ pki_jamf_page(pki_round_t *round, const pki_jamf_list_t *list)
     rows = round->told;
     offset = round->count[PKI_JAMF_OFFSET] + rows;
 
-    if (round->count[PKI_JAMF_TOTAL] >= 0
-        && round->count[PKI_JAMF_TOTAL] != total->integer)
-    {
+    if (round->count[PKI_JAMF_TOTAL] < 0) {
+        round->count[PKI_JAMF_FIRST] = total->integer;
+
+    } else if (!pki_round_near(round->count[PKI_JAMF_FIRST], total->integer)) {
         round->partial = 1;
     }
 

@@ -37,6 +37,7 @@
 #define PKI_SCIM_INDEX       0          /* startIndex asked for; 0: a cursor */
 #define PKI_SCIM_ROWS        1          /* that came */
 #define PKI_SCIM_TOTAL       2          /* totalResults; -1: not told yet */
+#define PKI_SCIM_FIRST       3          /* that of the first page */
 
 /* paths */
 
@@ -243,9 +244,10 @@ pki_scim_total(pki_round_t *round)
                               "can be");
     }
 
-    if (round->count[PKI_SCIM_TOTAL] != -1
-        && round->count[PKI_SCIM_TOTAL] != total->integer)
-    {
+    if (round->count[PKI_SCIM_TOTAL] == -1) {
+        round->count[PKI_SCIM_FIRST] = total->integer;
+
+    } else if (!pki_round_near(round->count[PKI_SCIM_FIRST], total->integer)) {
         round->partial = 1;
     }
 

@@ -168,6 +168,19 @@ test_drift(void)
     is_int(test_reply(200, test_list("id", 5, 5, 1)), PKI_NEXT_PARTIAL,
            "which is partial");
 
+    /* in a large fleet somebody always comes or goes */
+
+    test_conf.page = 100;
+    (void) test_begin(COMPUTERS);
+    (void) test_reply(200, test_list("id", 200, 1, 100));
+    is_int(test_reply(200, test_list("id", 198, 101, 98)), PKI_NEXT_DONE,
+           "two of 200 went");
+    (void) test_begin(COMPUTERS);
+    (void) test_reply(200, test_list("id", 200, 1, 100));
+    is_int(test_reply(200, test_list("id", 197, 101, 97)), PKI_NEXT_PARTIAL,
+           "three are too many");
+    test_conf.page = 2;
+
     (void) test_begin(COMPUTERS);
     (void) test_reply(200, test_list("id", 5, 1, 2));
     is_int(test_reply(200, test_list("id", 5, 3, 0)), PKI_NEXT_PARTIAL,

@@ -131,6 +131,12 @@ test_drift(void)
            "and said");
 
     (void) test_begin(USERS);
+    (void) test_reply(200, test_list("\"totalResults\":200", 0, 198));
+    is_int(test_reply(200, test_list("\"totalResults\":199,"
+                                     "\"startIndex\":199", 198, 1)),
+           PKI_NEXT_DONE, "one of 200 went");
+
+    (void) test_begin(USERS);
     (void) test_reply(200, test_list("\"totalResults\":4", 0, 2));
     is_int(test_reply(200, test_list("\"totalResults\":4,\"startIndex\":3", 3,
                                      0)), PKI_NEXT_PARTIAL,

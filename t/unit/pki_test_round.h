@@ -15,7 +15,7 @@
 
 
 #define TEST_NOW    1790000000      /* 2026-09-21T14:13:20Z */
-#define TEST_ITEMS  64
+#define TEST_ITEMS  256
 
 
 static pki_directory_conf_t  test_conf;
