@@ -52,6 +52,7 @@ static ngx_http_pki_flight_t *ngx_http_pki_flight_create(
     ngx_http_pki_main_conf_t *mcf, ngx_http_pki_issuer_t *issuer,
     const pki_serial_t *serial, ngx_log_t *log);
 static void ngx_http_pki_flight_send(ngx_http_pki_flight_t *flight);
+static void ngx_http_pki_flight_question(ngx_http_pki_flight_t *flight);
 static void ngx_http_pki_flight_landed(void *data,
     const pki_store_found_t *found);
 static void ngx_http_pki_flight_end(ngx_http_pki_flight_t *flight,
@@ -210,7 +211,13 @@ ngx_http_pki_flight_send(ngx_http_pki_flight_t *flight)
 {
     ngx_http_pki_question_ticket(&flight->mcf->zone, &flight->question,
                                  &flight->ticket);
+    ngx_http_pki_flight_question(flight);
+}
 
+
+static void
+ngx_http_pki_flight_question(ngx_http_pki_flight_t *flight)
+{
     pki_store_find(ngx_http_pki_transport(flight->mcf, flight->issuer->store),
                    &flight->question.store, ngx_http_pki_flight_landed,
                    flight);
@@ -356,7 +363,7 @@ ngx_http_pki_translate(ngx_http_pki_flight_t *flight,
     }
 
     if (ngx_http_pki_replace(flight)) {
-        ngx_http_pki_flight_send(flight);
+        ngx_http_pki_flight_question(flight);
         return NGX_AGAIN;
     }
 
@@ -388,14 +395,18 @@ ngx_http_pki_translated(void *data, pki_store_result_t result,
 
     if (flight->resolving == 0) {
         (void) ngx_http_pki_replace(flight);
-        ngx_http_pki_flight_send(flight);
+        ngx_http_pki_flight_question(flight);
     }
 }
 
 
+/* the answer depends on the ids that led to others, and on these */
+
 static ngx_uint_t
 ngx_http_pki_replace(ngx_http_pki_flight_t *flight)
 {
+    char                owner[PKI_OWNER_SIZE];
+    size_t              len;
     unsigned            i;
     ngx_uint_t          n;
     pki_store_query_t  *query;
@@ -406,6 +417,11 @@ ngx_http_pki_replace(ngx_http_pki_flight_t *flight)
     for (i = 0; i < query->nobjects; i++) {
         if (flight->question.others[i][0] != '\0') {
             query->objects[i].id = flight->question.others[i];
+
+            len = pki_owner_object(owner, query->objects[i].directory,
+                                   query->objects[i].id);
+            ngx_http_pki_ticket_add(&flight->mcf->zone, &flight->ticket,
+                                    (u_char *) owner, len);
             n++;
         }
     }

@@ -140,7 +140,8 @@ void pki_state_begin(pki_redis_t *redis, const char *directory,
     void *data);
 
 /*
- * Takes object states, at most PKI_STATE_APPLY_MAX.  The new state is what
+ * Takes object states, at most PKI_STATE_APPLY_MAX.  A record with the bit
+ * MISSING is kept for a day only.  The new state is what
  * `mask` does not cover of the old one, and what was told; sticky bits stay.
  * An object that is in that state already keeps its `since`; so does one
  * that goes from bad to bad, unless what was told is the earlier.  Of an

@@ -57,7 +57,12 @@
  * with it, and so is what a name has led to until now: "devices all" asks for
  * any of them.
  * What MGET does not find may be of another type: GET would say so.
+ *
+ * A record of what is missing is forgotten after a day and then looked up
+ * again: whoever asks for made-up objects must not fill Redis.
  */
+
+#define PKI_STATE_MISSING_TTL  "86400"
 
 #define PKI_STATE_LUA_MERGE                                                 \
     PKI_STATE_LUA_READ                                                      \
@@ -69,7 +74,7 @@
     "local changed, staged, deferred = 0, 0, 0\n"                           \
     "local news, facts, put, ended = {}, {}, {}, {}\n"                      \
     "local due, rest = {}, {}\n"                                            \
-    "local where = {}\n"                                                    \
+    "local where, passing = {}, {}\n"                                       \
     "for i, o in ipairs(told) do where[i] = KEYS[7] .. ':' .. o.id end\n"   \
     "local texts = #told > 0 and redis.call('MGET', unpack(where)) or {}\n" \
     "for i, o in ipairs(told) do\n"                                         \
@@ -116,6 +121,8 @@
     "      facts[#facts + 1] = key\n"                                       \
     "      facts[#facts + 1] = string.format('1 %d %d', new, at)"           \
     "                          .. (name ~= '' and ' ' .. name or '')\n"     \
+    "      if band(new, weak - unclear) ~= 0 then\n"                        \
+    "        passing[#passing + 1] = key end\n"                             \
     "      changed = changed + 1\n"                                         \
     "    end\n"                                                             \
     "    local aside = direct and settled > 0 and not o.kept"               \
@@ -147,6 +154,8 @@
     "for _, owner in ipairs(news) do "                                      \
          PKI_STATE_LUA_PUBLISH("owner") "end\n"                             \
     "all(facts, 'MSET')\n"                                                  \
+    "for _, key in ipairs(passing) do redis.call('EXPIRE', key, "           \
+         PKI_STATE_MISSING_TTL ") end\n"                                    \
     "all(put, 'HSET', KEYS[3])\n"                                           \
     "all(ended, 'HDEL', KEYS[3])\n"                                         \
     "all(rest, 'ZREM', KEYS[5])\n"                                          \
@@ -192,7 +201,12 @@ static const pki_state_script_t  pki_state_lua_begin = {
     { "lease", "sync", "pending:" },
     PKI_STATE_LUA_HELD("0")
     "redis.call('UNLINK', KEYS[3])\n"
-    "return {0, redis.call('HINCRBY', KEYS[2], ARGV[2] .. '.round', 1)}"
+    "local n = redis.call('HINCRBY', KEYS[2], ARGV[2] .. '.round', 1)\n"
+    "if n > 1 and redis.call('HGET', KEYS[2], ARGV[2] .. '.full') == false\n"
+    "then\n"
+    "  " PKI_STATE_LUA_PUBLISH("'" PKI_NEWS_ALL "'")
+    "end\n"
+    "return {0, n}"
 };
 
 

@@ -149,11 +149,16 @@ test_rounds(void)
     is_int(got.result, PKI_STORE_CONFLICT, "not without the lease");
     test_do(begin, "dir", "a 1", "devices", test_done);
     is_int(got.n, 1, "the first");
+    test_news(NULL);
     test_set("HSET pki:{dir}:pending:devices device/x %s", "1 1 1 1 *");
     test_do(sync, "dir", "devices", test_synced);
     is_int(got.sync.pending, 1, "something is put aside");
     test_do(begin, "dir", "a 1", "devices", test_done);
     is_int(got.n, 2, "the second");
+
+    /* what the first listing told in silence, as it did not come to its end */
+
+    test_news("all");
     test_do(begin, "dir", "a 1", "users", test_done);
     is_int(got.n, 1, "each resource counts for itself");
     test_do(sync, "dir", "devices", test_synced);
@@ -177,6 +182,8 @@ test_rounds(void)
     is_int(got.sync.at, 900, "its time");
     is_int(got.sync.full_at, 900, "a complete listing");
     is_str(got.text, "0,0 https://x/?d=1", "its link");
+    test_do(begin, "dir", "a 1", "devices", test_done);
+    test_news(NULL);
 
     test_do(commit, "dir", "a 1", "devices", NULL, 0, 950, test_done);
     test_do(sync, "dir", "devices", test_synced);

@@ -9,6 +9,7 @@
 
 
 static void test_changes(void);
+static void test_lives(long long seconds);
 static void test_since(void);
 static void test_mask(void);
 static void test_news_of(void);
@@ -94,6 +95,20 @@ test_changes(void)
 }
 
 
+/* how long the record of d/1 is kept; -1: for ever */
+
+static void
+test_lives(long long seconds)
+{
+    redisReply  *reply;
+
+    reply = test_redis("TTL pki:{dir}:object:d/1");
+    ok(reply->integer <= seconds && reply->integer >= seconds - 10,
+       "is kept for %lld s: %lld", seconds, reply->integer);
+    freeReplyObject(reply);
+}
+
+
 static void
 test_since(void)
 {
@@ -108,10 +123,12 @@ test_since(void)
     test_is("d/1", "1 1 40");
     test_tell("d/1", PKI_OBJECT_MISSING, TEST_ALL, 300);
     test_is("d/1", "1 512 300");
+    test_lives(86400);
     test_tell("d/1", PKI_OBJECT_DELETED | PKI_OBJECT_MISSING, TEST_ALL, 310);
     test_is("d/1", "1 513 310");
     test_tell("d/1", PKI_OBJECT_DELETED, TEST_ALL, 320);
     test_is("d/1", "1 1 310");
+    test_lives(-1);
     test_tell("d/1", 0, TEST_ALL, 330);
     test_is("d/1", "1 0 330");
 }
