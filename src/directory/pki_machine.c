@@ -125,6 +125,7 @@ pki_machine_wait(const pki_machine_t *m)
 
     case PKI_ROUND_SEND:
     case PKI_ROUND_PAUSED:
+    case PKI_ROUND_APPLYING:
         wait = m->until - pki_source_mono(m->source);
         break;
 
@@ -178,6 +179,10 @@ pki_machine_step(pki_machine_t *m)
             m->state = PKI_ROUND_SEND;
         }
 
+        break;
+
+    case PKI_ROUND_APPLYING:
+        pki_round_take_page(m);
         break;
 
     default:

@@ -442,14 +442,41 @@ pki_round_refused(pki_machine_t *m)
 static void
 pki_round_page(pki_machine_t *m)
 {
-    pki_rc_t  rc;
     unsigned  which;
 
     which = m->round.resource->login_ca && m->request.foreign;
     pki_login_worked(m->source->login[which]);
 
+    m->applied = 0;
+    m->until = 0;
+    m->state = PKI_ROUND_APPLYING;
+
+    pki_round_take_page(m);
+}
+
+
+/*
+ * With a rest after each part: other directories have their turn, and so
+ * have OCSP clients where Redis, nginx and the thread share few processors.
+ */
+
+void
+pki_round_take_page(pki_machine_t *m)
+{
+    pki_rc_t  rc;
+
     if (m->round.json) {
+
+        if (pki_source_mono(m->source) < m->until) {
+            return;
+        }
+
         rc = pki_round_apply(m);
+
+        if (rc == PKI_NOT_FOUND) {
+            m->until = pki_source_mono(m->source) + PKI_ROUND_REST;
+            return;
+        }
 
         if (rc != PKI_OK) {
             pki_round_broken(m, rc);

@@ -29,6 +29,7 @@
 #define PKI_ROUND_PATIENCE     60000    /* a longer wait that a directory asks
                                            for is told at once */
 #define PKI_ROUND_JITTER       200      /* before the first rounds of several */
+#define PKI_ROUND_REST         1        /* milliseconds between two parts */
 #define PKI_ROUND_SLICES       16       /* steps in Redis at once, so that one
                                            directory does not hold up others */
 #define PKI_ROUND_REPORT       10       /* items, each name and value */
@@ -46,6 +47,7 @@ typedef enum {
     PKI_ROUND_ASKED,                    /* a request is under way */
     PKI_ROUND_REPLIED,                  /* and is over */
     PKI_ROUND_PAUSED,                   /* until `until`, then SEND */
+    PKI_ROUND_APPLYING,                 /* a reply's items, some at a time */
     PKI_ROUND_COUNTING,                 /* what was not seen, for the guard */
     PKI_ROUND_SETTLING,
     PKI_ROUND_CLEARING,
@@ -121,6 +123,7 @@ struct pki_machine_s {
     unsigned                   orphan:1;    /* and nobody waits for it */
     pki_page_t                *page;
     pki_items_t                items;
+    size_t                     applied;     /* of them */
     int                        status;      /* of the pieces; 0: none yet */
     pki_rc_t                   read;        /* what became of them */
     pki_err_t                  read_err;
@@ -166,6 +169,7 @@ struct pki_machine_s {
 
 void pki_round_begin(pki_machine_t *m);
 void pki_round_reply(pki_machine_t *m);         /* one has come, or failed */
+void pki_round_take_page(pki_machine_t *m);     /* applies some of it */
 void pki_round_clean(pki_machine_t *m);         /* frees what is of the round */
 
 /*
@@ -195,7 +199,8 @@ void pki_round_reply_free(pki_machine_t *m);
 pki_rc_t pki_items_add(pki_items_t *items, const pki_item_t *item);
 void pki_items_free(pki_items_t *items);
 
-/* Applies the items of a reply.  Not PKI_OK: the round is over. */
+/* Applies some items of a reply.  PKI_NOT_FOUND: there are more; neither
+   this nor PKI_OK: the round is over. */
 pki_rc_t pki_round_apply(pki_machine_t *m);
 
 /* pki_round_revoke.c: those items that are serial numbers. */

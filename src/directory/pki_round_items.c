@@ -16,6 +16,9 @@
 
 
 #define PKI_ITEMS_FIRST  256        /* room to begin with */
+#define PKI_ROUND_CHUNK  16         /* objects told at once: more would be
+                                       quicker, but OCSP clients would wait
+                                       for Redis, or for its processor */
 
 
 struct pki_items_block_s {
@@ -206,36 +209,40 @@ pki_items_free(pki_items_t *items)
 
 
 /*
- * In chunks, each resolved after the one before has been applied: an object
+ * A chunk, each resolved after the one before has been applied: an object
  * may be told with its id and, later in the same reply, by its key only.
  */
 
 pki_rc_t
 pki_round_apply(pki_machine_t *m)
 {
-    size_t       i, n;
+    size_t       n;
     pki_rc_t     rc;
     pki_item_t  *items;
 
-    items = m->items.items;
+    items = m->items.items + m->applied;
 
-    for (i = 0; i < m->items.n; i += n) {
-        n = m->items.n - i;
-        n = n < PKI_STATE_APPLY_MAX ? n : PKI_STATE_APPLY_MAX;
+    n = m->items.n - m->applied;
+    n = n < PKI_ROUND_CHUNK ? n : PKI_ROUND_CHUNK;
 
-        rc = pki_round_resolve(m, items + i, n);
+    rc = n ? pki_round_resolve(m, items, n) : PKI_OK;
 
-        if (rc == PKI_OK) {
-            rc = pki_round_chunk(m, items + i, n);
-        }
+    if (rc == PKI_OK) {
+        rc = pki_round_chunk(m, items, n);
+    }
 
-        if (rc == PKI_OK) {
-            rc = pki_round_revoke(m, items + i, n);
-        }
+    if (rc == PKI_OK) {
+        rc = pki_round_revoke(m, items, n);
+    }
 
-        if (rc != PKI_OK) {
-            return rc;
-        }
+    if (rc != PKI_OK) {
+        return rc;
+    }
+
+    m->applied += n;
+
+    if (m->applied < m->items.n) {
+        return PKI_NOT_FOUND;
     }
 
     m->unreadable += (long long) m->items.unreadable;
