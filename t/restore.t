@@ -86,7 +86,8 @@ my $lag = 1;
 $_->{nginx}->stop for $on, $off;
 
 my $d = PKI::Directory->new($t, entra => {
-    name => 'replicas', sim => $g, text => 'settle 3s; restore on;',
+    name => 'replicas', sim => $g,
+    text => 'settle 3s; confirm 3s; restore on;',
 });
 my @devices = map { $g->add('device') } 1 .. 3;
 my @certs = map { $d->cert('device', Device => $_->{deviceId}) } @devices;
