@@ -17,6 +17,8 @@ static void ngx_http_pki_api_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pki_api_process(ngx_http_request_t *r);
 static ngx_http_pki_route_t *ngx_http_pki_api_route(ngx_http_request_t *r,
     ngx_str_t *rest, ngx_str_t *allow);
+static ngx_uint_t ngx_http_pki_api_path(ngx_http_pki_route_t *route,
+    u_char *p, u_char *last, ngx_str_t *rest);
 static ngx_int_t ngx_http_pki_api_scope(ngx_http_request_t *r,
     ngx_http_pki_api_t *a);
 static void ngx_http_pki_api_found(ngx_http_request_t *r, ngx_uint_t n,
@@ -24,60 +26,61 @@ static void ngx_http_pki_api_found(ngx_http_request_t *r, ngx_uint_t n,
 static ngx_int_t ngx_http_pki_api_choose(ngx_http_request_t *r,
     ngx_http_pki_api_t *a);
 static ngx_uint_t ngx_http_pki_api_rank(ngx_http_pki_candidate_t *c);
+static pki_bytes_t ngx_http_pki_api_request_id(ngx_http_request_t *r);
 
 
 static ngx_http_pki_route_t  ngx_http_pki_routes[] = {
 
-    { ngx_string("manage/certificates/"),
+    { ngx_string("manage/certificates/"), ngx_null_string,
       NGX_HTTP_GET|NGX_HTTP_HEAD,
-      NGX_HTTP_PKI_ROLE_READ,
+      NGX_HTTP_PKI_ROLE_READ, NGX_HTTP_PKI_BODY_MAX,
       NULL,
       NULL,
       ngx_http_pki_manage_inspect },
 
-    { ngx_string("manage/revoke/"),
+    { ngx_string("manage/revoke/"), ngx_null_string,
       NGX_HTTP_PATCH,
-      NGX_HTTP_PKI_ROLE_MANAGE,
+      NGX_HTTP_PKI_ROLE_MANAGE, NGX_HTTP_PKI_BODY_MAX,
       NULL,
       ngx_http_pki_manage_read,
       ngx_http_pki_manage_revoke },
 
-    { ngx_string("manage/revoke/"),
+    { ngx_string("manage/revoke/"), ngx_null_string,
       NGX_HTTP_DELETE,
-      NGX_HTTP_PKI_ROLE_MANAGE,
+      NGX_HTTP_PKI_ROLE_MANAGE, NGX_HTTP_PKI_BODY_MAX,
       NULL,
       NULL,
       ngx_http_pki_manage_release },
 
-    { ngx_string("directories/"),
+    { ngx_string("directories/"), ngx_null_string,
       NGX_HTTP_POST,
-      NGX_HTTP_PKI_ROLE_MANAGE,
+      NGX_HTTP_PKI_ROLE_MANAGE, NGX_HTTP_PKI_BODY_MAX,
       ngx_http_pki_directories_ask,
       NULL,
       NULL },
 
-    { ngx_string("directories"),
+    { ngx_string("directories"), ngx_null_string,
       NGX_HTTP_GET|NGX_HTTP_HEAD,
-      NGX_HTTP_PKI_ROLE_READ,
+      NGX_HTTP_PKI_ROLE_READ, NGX_HTTP_PKI_BODY_MAX,
       ngx_http_pki_directories_list,
       NULL,
       NULL },
 
-    { ngx_string("directory/"),
+    { ngx_string("directory/"), ngx_null_string,
       NGX_HTTP_GET|NGX_HTTP_HEAD,
-      NGX_HTTP_PKI_ROLE_READ,
+      NGX_HTTP_PKI_ROLE_READ, NGX_HTTP_PKI_BODY_MAX,
       ngx_http_pki_object_get,
       NULL,
       NULL },
 
-    { ngx_string("directory/"),
+    { ngx_string("directory/"), ngx_null_string,
       NGX_HTTP_PUT|NGX_HTTP_DELETE,
-      NGX_HTTP_PKI_ROLE_MANAGE,
+      NGX_HTTP_PKI_ROLE_MANAGE, NGX_HTTP_PKI_BODY_MAX,
       ngx_http_pki_object_push,
       NULL,
       NULL },
 
-    { ngx_null_string, 0, 0, NULL, NULL, NULL }
+    { ngx_null_string, ngx_null_string, 0, 0, 0, NULL, NULL, NULL }
 };
 
 
@@ -98,7 +101,10 @@ static struct {
 ngx_int_t
 ngx_http_pki_api_handler(ngx_http_request_t *r)
 {
+    size_t                     max;
     ngx_int_t                  rc;
+    ngx_str_t                  rest;
+    ngx_http_pki_route_t      *route;
     ngx_http_pki_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_pki_module);
@@ -107,7 +113,13 @@ ngx_http_pki_api_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_pki_read_body(r, NGX_HTTP_PKI_BODY_MAX,
+    route = ngx_http_pki_api_route(r, &rest, NULL);
+
+    /* what is no call has no use for a body */
+
+    max = route ? route->max : NGX_HTTP_PKI_BODY_MAX;
+
+    rc = ngx_http_pki_read_body(r, max ? max : NGX_MAX_SIZE_T_VALUE,
                                 ngx_http_pki_api_body_handler);
 
     if (rc != NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
@@ -127,14 +139,67 @@ ngx_http_pki_api_handler(ngx_http_request_t *r)
 
 
 ngx_uint_t
-ngx_http_pki_api_role(ngx_http_request_t *r)
+ngx_http_pki_api_roles(ngx_http_request_t *r)
 {
     ngx_str_t              rest;
     ngx_http_pki_route_t  *route;
 
     route = ngx_http_pki_api_route(r, &rest, NULL);
 
-    return route ? route->role : NGX_HTTP_PKI_ROLE_READ;
+    return route ? route->roles : NGX_HTTP_PKI_ROLE_READ;
+}
+
+
+ngx_uint_t
+ngx_http_pki_api_may(ngx_http_request_t *r, ngx_http_pki_issuer_t *issuer)
+{
+    ngx_str_t           *name;
+    ngx_uint_t           i;
+    ngx_http_pki_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_pki_module);
+
+    if (ctx == NULL || ctx->issuers == NULL) {
+        return 1;
+    }
+
+    name = ctx->issuers->elts;
+
+    for (i = 0; i < ctx->issuers->nelts; i++) {
+        if (name[i].len == issuer->name.len
+            && ngx_strncmp(name[i].data, issuer->name.data, name[i].len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+ngx_http_pki_api_who(ngx_http_request_t *r, char *who, const char *revoker)
+{
+    u_char              *p, *last;
+    ngx_http_pki_ctx_t  *ctx;
+
+    ctx = ngx_http_pki_get_ctx(r);
+
+    p = (u_char *) who;
+    last = p + PKI_STORE_WHO_MAX;
+
+    if (revoker && *revoker) {
+        p = ngx_slprintf(p, last, "%s" NGX_HTTP_PKI_THROUGH, revoker);
+    }
+
+    if (ctx && ctx->caller.len) {
+        p = ngx_slprintf(p, last, "%V", &ctx->caller);
+
+    } else {
+        p = ngx_slprintf(p, last, "%V", &r->connection->addr_text);
+    }
+
+    *p = '\0';
 }
 
 
@@ -191,8 +256,9 @@ ngx_http_pki_api_process(ngx_http_request_t *r)
                                       "The method is not allowed here.");
     }
 
+    a->rest = rest;
+
     if (a->route->call) {
-        a->rest = rest;
         return a->route->call(r, a);
     }
 
@@ -262,15 +328,11 @@ ngx_http_pki_api_route(ngx_http_request_t *r, ngx_str_t *rest,
 
     for (route = ngx_http_pki_routes; route->path.len; route++) {
 
-        if ((size_t) (last - p) < route->path.len
-            || ngx_strncmp(p, route->path.data, route->path.len) != 0)
-        {
+        if (!ngx_http_pki_api_path(route, p, last, rest)) {
             continue;
         }
 
         if (route->method & r->method) {
-            rest->data = p + route->path.len;
-            rest->len = last - rest->data;
             return route;
         }
 
@@ -304,6 +366,36 @@ ngx_http_pki_api_route(ngx_http_request_t *r, ngx_str_t *rest,
 }
 
 
+/* rest is what the path has between the route's own and its suffix */
+
+static ngx_uint_t
+ngx_http_pki_api_path(ngx_http_pki_route_t *route, u_char *p, u_char *last,
+    ngx_str_t *rest)
+{
+    size_t  len;
+
+    len = route->path.len + route->suffix.len;
+
+    if ((size_t) (last - p) < len
+        || ngx_strncmp(p, route->path.data, route->path.len) != 0
+        || ngx_strncmp(last - route->suffix.len, route->suffix.data,
+                       route->suffix.len)
+           != 0)
+    {
+        return 0;
+    }
+
+    rest->data = p + route->path.len;
+    rest->len = last - p - len;
+
+    if (route->path.data[route->path.len - 1] == '/') {
+        return 1;
+    }
+
+    return rest->len == 0 || (rest->len == 1 && rest->data[0] == '/');
+}
+
+
 /* the issuers to ask: all of the location, or the one that "issuer" names */
 
 static ngx_int_t
@@ -329,9 +421,11 @@ ngx_http_pki_api_scope(ngx_http_request_t *r, ngx_http_pki_api_t *a)
     for (i = 0; i < lcf->scope.n; i++) {
         issuer = lcf->scope.issuers[i];
 
-        if (name.data == NULL
-            || (name.len == issuer->name.len
-                && ngx_strncmp(name.data, issuer->name.data, name.len) == 0))
+        if (ngx_http_pki_api_may(r, issuer)
+            && (name.data == NULL
+                || (name.len == issuer->name.len
+                    && ngx_strncmp(name.data, issuer->name.data, name.len)
+                       == 0)))
         {
             a->candidates[a->ncandidates++].issuer = issuer;
         }
@@ -369,8 +463,9 @@ ngx_http_pki_api_found(ngx_http_request_t *r, ngx_uint_t n, const void *reply)
 
     c = &a->candidates[n];
 
-    ngx_http_pki_question_copy(&c->question, told->question);
-    ngx_http_pki_facts(&c->question, told->found, &c->facts);
+    pki_question_copy(&c->question, told->question);
+    pki_question_facts(&c->issuer->view, &c->question, told->found,
+                       &c->facts);
     c->revocation = told->found->revocation;
     c->record = told->found->record;
 
@@ -508,6 +603,29 @@ ngx_http_pki_api_unavailable(ngx_http_request_t *r, const char *message)
 }
 
 
+/* nginx's own, so that a log_format with $request_id leads to it */
+
+static pki_bytes_t
+ngx_http_pki_api_request_id(ngx_http_request_t *r)
+{
+    ngx_str_t                   name = ngx_string("request_id");
+    pki_bytes_t                 id;
+    ngx_http_variable_value_t  *v;
+
+    id.data = (u_char *) "";
+    id.len = 0;
+
+    v = ngx_http_get_variable(r, &name, ngx_hash_key(name.data, name.len));
+
+    if (v && !v->not_found) {
+        id.data = v->data;
+        id.len = v->len;
+    }
+
+    return id;
+}
+
+
 ngx_int_t
 ngx_http_pki_api_error(ngx_http_request_t *r, ngx_uint_t status,
     ngx_int_t code, const char *message)
@@ -524,6 +642,8 @@ ngx_http_pki_api_error(ngx_http_request_t *r, ngx_uint_t status,
     pki_json_string(w, message);
     pki_json_name(w, "errorCode");
     pki_json_integer(w, code);
+    pki_json_name(w, "requestId");
+    pki_json_bytes(w, ngx_http_pki_api_request_id(r));
     pki_json_object_end(w);
 
     return ngx_http_pki_api_send(r, status, w);

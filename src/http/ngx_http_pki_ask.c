@@ -2,11 +2,9 @@
 /*
  * Asking the store about a certificate.
  *
- * A serial number opens to a binding, a binding names objects, and each of
- * the issuer's directories that knows objects of that class is asked too.
- * A question takes off as a flight: later requests for the same certificate
- * wait for it as well, as long as nothing it depends on was forgotten since.
- * Its ticket is opened before the question is sent.
+ * A question (pki_question.h) takes off as a flight: later requests for the
+ * same certificate wait for it as well, as long as nothing it depends on was
+ * forgotten since.  Its ticket is opened before the question is sent.
  *
  * A flight may land more than once: where a device has another id in another
  * directory, and where an object is to be looked up live first.  The poller
@@ -31,7 +29,7 @@ typedef struct {
     ngx_rbtree_node_t          node;        /* key: hash of the serial */
     ngx_http_pki_main_conf_t  *mcf;
     ngx_http_pki_issuer_t     *issuer;
-    ngx_http_pki_question_t    question;
+    pki_question_t             question;
     ngx_http_pki_ticket_t      ticket;
     ngx_queue_t                waits;
     ngx_event_t                timer;       /* of a lookup */
@@ -70,6 +68,8 @@ static ngx_int_t ngx_http_pki_lookup(ngx_http_pki_flight_t *flight,
     const pki_store_found_t *found);
 static ngx_uint_t ngx_http_pki_lookup_facts(ngx_http_pki_flight_t *flight,
     const pki_store_found_t *found);
+static ngx_http_pki_directory_t *ngx_http_pki_asked(
+    ngx_http_pki_flight_t *flight, unsigned i);
 static ngx_uint_t ngx_http_pki_lookup_can(ngx_http_pki_directory_t *directory,
     pki_object_class_t class, const char *id);
 static void ngx_http_pki_lookup_wanted(void *data, pki_store_result_t result,
@@ -77,12 +77,8 @@ static void ngx_http_pki_lookup_wanted(void *data, pki_store_result_t result,
 static void ngx_http_pki_lookup_wait(ngx_http_pki_flight_t *flight);
 static void ngx_http_pki_lookup_handler(ngx_event_t *ev);
 
-static ngx_int_t ngx_http_pki_question(ngx_http_pki_issuer_t *issuer,
-    const pki_serial_t *serial, ngx_http_pki_question_t *q);
-static void ngx_http_pki_question_add(ngx_http_pki_question_t *q,
-    ngx_http_pki_directory_t *directory, unsigned n);
 static void ngx_http_pki_question_ticket(ngx_http_pki_zone_t *zone,
-    const ngx_http_pki_question_t *q, ngx_http_pki_ticket_t *ticket);
+    const pki_question_t *q, ngx_http_pki_ticket_t *ticket);
 
 
 ngx_int_t
@@ -183,7 +179,7 @@ ngx_http_pki_flight_create(ngx_http_pki_main_conf_t *mcf,
         return NULL;
     }
 
-    if (ngx_http_pki_question(issuer, serial, &flight->question) != NGX_OK) {
+    if (pki_question(&issuer->view, serial, &flight->question) != PKI_OK) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "pki issuer \"%V\": opening a serial number failed",
                       &issuer->name);
@@ -475,7 +471,7 @@ ngx_http_pki_lookup(ngx_http_pki_flight_t *flight,
         if (facts & ((ngx_uint_t) 1 << i)) {
             flight->pending++;
             flight->until = ngx_max(flight->until,
-                            flight->question.directories[i]->lookup_timeout);
+                            ngx_http_pki_asked(flight, i)->lookup_timeout);
             pki_state_want(redis, query->objects[i].directory,
                            query->objects[i].id, ngx_http_pki_lookup_wanted,
                            flight);
@@ -504,7 +500,7 @@ ngx_http_pki_lookup_facts(ngx_http_pki_flight_t *flight,
 
     for (i = 0; i < found->facts.nobjects; i++) {
         if (!found->facts.objects[i].found
-            && ngx_http_pki_lookup_can(flight->question.directories[i],
+            && ngx_http_pki_lookup_can(ngx_http_pki_asked(flight, i),
                                        flight->question.classes[i],
                                        flight->question.store.objects[i].id))
         {
@@ -516,7 +512,8 @@ ngx_http_pki_lookup_facts(ngx_http_pki_flight_t *flight,
         return 0;
     }
 
-    ngx_http_pki_facts(&flight->question, found, &facts);
+    pki_question_facts(&flight->issuer->view, &flight->question, found,
+                       &facts);
 
     (void) pki_verdict(&verdict, &facts, &flight->issuer->policy, ngx_time(),
                        NULL);
@@ -540,6 +537,17 @@ ngx_http_pki_lookup_facts(ngx_http_pki_flight_t *flight,
                        NULL);
 
     return verdict.outcome == outcome ? 0 : bits;
+}
+
+
+static ngx_http_pki_directory_t *
+ngx_http_pki_asked(ngx_http_pki_flight_t *flight, unsigned i)
+{
+    ngx_http_pki_reference_t  *reference;
+
+    reference = flight->issuer->directories.elts;
+
+    return reference[flight->question.from[i]].directory;
 }
 
 
@@ -639,88 +647,9 @@ ngx_http_pki_lookup_handler(ngx_event_t *ev)
 }
 
 
-static ngx_int_t
-ngx_http_pki_question(ngx_http_pki_issuer_t *issuer,
-    const pki_serial_t *serial, ngx_http_pki_question_t *q)
-{
-    unsigned                   n, i;
-    pki_rc_t                   rc;
-    ngx_uint_t                 k;
-    ngx_http_pki_reference_t  *reference;
-
-    q->store.issuer = (char *) issuer->name.data;
-    q->store.serial = *serial;
-    q->store.nobjects = 0;
-
-    q->own = issuer->ca->self_issued
-             && serial->len == issuer->ca->serial.len
-             && ngx_memcmp(serial->data, issuer->ca->serial.data, serial->len)
-                == 0;
-
-    rc = pki_serial_open(serial, issuer->serial_keys, &q->binding);
-
-    if (rc == PKI_ERROR) {
-        return NGX_ERROR;
-    }
-
-    q->bound = (rc == PKI_OK);
-
-    q->issued = q->bound
-                && (!issuer->sealed || pki_serial_is_sealed(serial));
-
-    if (!q->bound) {
-        return NGX_OK;
-    }
-
-    n = pki_binding_objects(&q->binding, q->objects);
-    reference = issuer->directories.elts;
-
-    for (k = 0; k < issuer->directories.nelts; k++) {
-        for (i = 0; i < n; i++) {
-            ngx_http_pki_question_add(q, reference[k].directory, i);
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_pki_question_add(ngx_http_pki_question_t *q,
-    ngx_http_pki_directory_t *directory, unsigned n)
-{
-    unsigned            at;
-    pki_object_class_t  class;
-
-    at = q->store.nobjects;
-    class = q->objects[n].class;
-
-    q->store.objects[at].resources[0] = NULL;
-    q->store.objects[at].resources[1] = NULL;
-
-    if (pki_dialect_resources(&directory->conf, class,
-                              q->store.objects[at].resources)
-        == 0)
-    {
-        return;
-    }
-
-    q->store.objects[at].directory = (char *) directory->name.data;
-    q->store.objects[at].id = q->objects[n].id;
-    q->store.objects[at].max_age = directory->max_age;
-    q->store.objects[at].last = directory->last ? 1 : 0;
-    q->store.objects[at].group = class == PKI_OBJECT_DEVICE ? n + 1 : 0;
-    q->directories[at] = directory;
-    q->classes[at] = class;
-    q->others[at][0] = '\0';
-
-    q->store.nobjects++;
-}
-
-
 static void
 ngx_http_pki_question_ticket(ngx_http_pki_zone_t *zone,
-    const ngx_http_pki_question_t *q, ngx_http_pki_ticket_t *ticket)
+    const pki_question_t *q, ngx_http_pki_ticket_t *ticket)
 {
     char      owner[PKI_OWNER_SIZE];
     size_t    len;
@@ -735,49 +664,5 @@ ngx_http_pki_question_ticket(ngx_http_pki_zone_t *zone,
         len = pki_owner_object(owner, q->store.objects[i].directory,
                                q->store.objects[i].id);
         ngx_http_pki_ticket_add(zone, ticket, (u_char *) owner, len);
-    }
-}
-
-
-void
-ngx_http_pki_question_copy(ngx_http_pki_question_t *to,
-    const ngx_http_pki_question_t *from)
-{
-    unsigned    i;
-    ptrdiff_t   offset;
-
-    *to = *from;
-
-    for (i = 0; i < from->store.nobjects; i++) {
-        offset = from->store.objects[i].id - (const char *) from;
-        to->store.objects[i].id = (const char *) to + offset;
-    }
-}
-
-
-/* the strings of what was found are gone soon, those of the question stay */
-
-void
-ngx_http_pki_facts(const ngx_http_pki_question_t *q,
-    const pki_store_found_t *found, pki_facts_t *facts)
-{
-    unsigned  i;
-
-    *facts = found->facts;
-
-    facts->own = q->own;
-    /* what the issuer would not have made is not believed by itself */
-
-    facts->bound = q->issued;
-
-    for (i = 0; i < facts->nobjects; i++) {
-        facts->objects[i].directory = q->store.objects[i].directory;
-        facts->objects[i].id = q->store.objects[i].id;
-
-        /* nobody would end a state that is no longer asked for */
-
-        facts->objects[i].state &=
-                         ~pki_dialect_unwanted(&q->directories[i]->conf,
-                                               q->classes[i]);
     }
 }

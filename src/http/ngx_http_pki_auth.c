@@ -28,6 +28,7 @@ static ngx_str_t  ngx_http_pki_challenge_role =
 ngx_int_t
 ngx_http_pki_auth_handler(ngx_http_request_t *r)
 {
+    ngx_uint_t                roles;
     ngx_http_pki_ctx_t       *ctx;
     ngx_http_pki_token_t     *token;
     ngx_http_pki_loc_conf_t  *lcf;
@@ -55,7 +56,9 @@ ngx_http_pki_auth_handler(ngx_http_request_t *r)
                                         "The token is not valid.");
     }
 
-    if (token->role < ngx_http_pki_api_role(r)) {
+    roles = ngx_http_pki_api_roles(r);
+
+    if (roles && !(token->roles & roles)) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "pki api: role of \"%V\" is not sufficient",
                       &token->name);
@@ -72,6 +75,8 @@ ngx_http_pki_auth_handler(ngx_http_request_t *r)
     }
 
     ctx->caller = token->name;
+    ctx->roles = token->roles;
+    ctx->issuers = token->issuers;
 
     return NGX_OK;
 }

@@ -57,6 +57,12 @@ ngx_http_pki_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&mcf->directories, cf->pool, 2,
                           sizeof(ngx_http_pki_directory_t *))
+           != NGX_OK
+        || ngx_array_init(&mcf->profiles, cf->pool, 2,
+                          sizeof(ngx_http_pki_profile_t *))
+           != NGX_OK
+        || ngx_array_init(&mcf->jwts, cf->pool, 2,
+                          sizeof(ngx_http_pki_jwt_t *))
            != NGX_OK)
     {
         return NULL;
@@ -168,11 +174,24 @@ ngx_http_pki_issuer_store(ngx_conf_t *cf, ngx_http_pki_main_conf_t *mcf,
 }
 
 
+/* the issuer as its questions see it is complete then */
+
 static ngx_int_t
 ngx_http_pki_issuer_references(ngx_conf_t *cf, ngx_http_pki_issuer_t *issuer)
 {
+    pki_view_t                *view;
     ngx_uint_t                 i;
+    ngx_http_pki_directory_t  *directory;
     ngx_http_pki_reference_t  *reference;
+
+    view = &issuer->view;
+    view->name = (char *) issuer->name.data;
+    view->ca = issuer->ca;
+    view->keys = issuer->serial_keys;
+    view->policy = issuer->policy;
+    view->sealed = issuer->sealed ? 1 : 0;
+    view->all = issuer->devices ? 1 : 0;
+    view->n = (unsigned) issuer->directories.nelts;
 
     reference = issuer->directories.elts;
 
@@ -184,6 +203,13 @@ ngx_http_pki_issuer_references(ngx_conf_t *cf, ngx_http_pki_issuer_t *issuer)
                           &issuer->file, reference[i].line);
             return NGX_ERROR;
         }
+
+        directory = reference[i].directory;
+
+        view->directories[i].conf = &directory->conf;
+        view->directories[i].name = (char *) directory->name.data;
+        view->directories[i].max_age = directory->max_age;
+        view->directories[i].last = directory->last ? 1 : 0;
     }
 
     return NGX_OK;

@@ -513,6 +513,8 @@ ngx_http_pki_token(ngx_conf_t *cf, ngx_str_t *path, ngx_uint_t line,
         return NGX_ERROR;
     }
 
+    token->issuers = NULL;
+
     for (i = 0; i < PKI_FINGERPRINT_LEN; i++) {
         n = ngx_hextoi(hash + 2 * i, 2);
         if (n == NGX_ERROR) {
@@ -523,10 +525,11 @@ ngx_http_pki_token(ngx_conf_t *cf, ngx_str_t *path, ngx_uint_t line,
     }
 
     if (rlen == 4 && ngx_strncmp(role, "read", 4) == 0) {
-        token->role = NGX_HTTP_PKI_ROLE_READ;
+        token->roles = NGX_HTTP_PKI_ROLE_READ;
 
     } else if (rlen == 6 && ngx_strncmp(role, "manage", 6) == 0) {
-        token->role = NGX_HTTP_PKI_ROLE_MANAGE;
+        token->roles = NGX_HTTP_PKI_ROLE_MANAGE
+                       |NGX_HTTP_PKI_ROLE_READ;
 
     } else {
         goto invalid;

@@ -10,11 +10,6 @@
 #include "ngx_http_pki_module.h"
 
 
-#define NGX_HTTP_PKI_THROUGH      " through API user "
-#define NGX_HTTP_PKI_REVOKER_MAX                                              \
-    (PKI_STORE_WHO_MAX - PKI_NAME_MAX - sizeof(NGX_HTTP_PKI_THROUGH))
-
-
 /* a change on its way; on the heap, it may outlive the request */
 
 typedef struct {
@@ -34,8 +29,6 @@ static void ngx_http_pki_manage_effective(pki_json_writer_t *w,
 
 static ngx_int_t ngx_http_pki_manage_take(ngx_http_request_t *r,
     ngx_http_pki_api_t *a, pki_json_field_t *fields);
-static void ngx_http_pki_manage_who(ngx_http_request_t *r, char *who,
-    const char *revoker);
 static ngx_int_t ngx_http_pki_manage_change(ngx_http_request_t *r,
     ngx_http_pki_api_t *a, ngx_uint_t release);
 static void ngx_http_pki_manage_changed(void *data, pki_store_result_t result,
@@ -221,7 +214,7 @@ ngx_http_pki_manage_take(ngx_http_request_t *r, ngx_http_pki_api_t *a,
     a->revocation.reason = (pki_reason_t) fields[0].integer;
     a->revocation.at = ngx_time();
 
-    ngx_http_pki_manage_who(r, a->revocation.who,
+    ngx_http_pki_api_who(r, a->revocation.who,
                          fields[1].given ? fields[1].string : NULL);
 
     if (fields[2].given) {
@@ -230,34 +223,6 @@ ngx_http_pki_manage_take(ngx_http_request_t *r, ngx_http_pki_api_t *a,
     }
 
     return NGX_OK;
-}
-
-
-/* the token's name, or the address that "satisfy any" let in */
-
-static void
-ngx_http_pki_manage_who(ngx_http_request_t *r, char *who, const char *revoker)
-{
-    u_char              *p, *last;
-    ngx_http_pki_ctx_t  *ctx;
-
-    ctx = ngx_http_pki_get_ctx(r);
-
-    p = (u_char *) who;
-    last = p + PKI_STORE_WHO_MAX;
-
-    if (revoker && *revoker) {
-        p = ngx_slprintf(p, last, "%s" NGX_HTTP_PKI_THROUGH, revoker);
-    }
-
-    if (ctx && ctx->caller.len) {
-        p = ngx_slprintf(p, last, "%V", &ctx->caller);
-
-    } else {
-        p = ngx_slprintf(p, last, "%V", &r->connection->addr_text);
-    }
-
-    *p = '\0';
 }
 
 
@@ -277,7 +242,7 @@ ngx_http_pki_manage_release(ngx_http_request_t *r, ngx_http_pki_api_t *a)
     a->revocation.reason = PKI_REASON_REMOVE_FROM_CRL;
     a->revocation.at = ngx_time();
 
-    ngx_http_pki_manage_who(r, a->revocation.who, NULL);
+    ngx_http_pki_api_who(r, a->revocation.who, NULL);
 
     return ngx_http_pki_manage_change(r, a, 1);
 }

@@ -12,11 +12,15 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "pki_book.h"
+#include "pki_cert.h"
+#include "pki_clerk.h"
 #include "pki_dialect.h"
 #include "pki_issuer.h"
 #include "pki_json.h"
 #include "pki_ocsp.h"
 #include "pki_poller.h"
+#include "pki_question.h"
 #include "pki_serial.h"
 #include "pki_state.h"
 #include "pki_store.h"
@@ -377,7 +381,10 @@ typedef struct {
     ngx_array_t               directories;  /* ngx_http_pki_reference_t */
     ngx_uint_t                devices;      /* 1: each device directory must
                                                have the device; 0: any */
+    pki_cert_urls_t           urls;         /* and lifetime, of what it
+                                               issues */
 
+    pki_view_t                view;         /* set when names are resolved */
     pki_issuer_t             *ca;
     pki_signer_t             *signer;       /* ca and file; else NULL */
     u_char                    identity[PKI_FINGERPRINT_LEN];
@@ -396,6 +403,9 @@ typedef struct {
     ngx_array_t               stores;       /* ngx_http_pki_store_t * */
     ngx_array_t               issuers;      /* ngx_http_pki_issuer_t * */
     ngx_array_t               directories;  /* ngx_http_pki_directory_t * */
+    ngx_array_t               profiles;     /* ngx_http_pki_profile_t * */
+    ngx_array_t               jwts;         /* ngx_http_pki_jwt_t * */
+    ngx_uint_t                signatures;   /* that may wait in a worker */
     ngx_http_pki_worker_t    *worker;       /* of this process, or NULL */
 } ngx_http_pki_main_conf_t;
 
@@ -412,17 +422,30 @@ typedef struct {
 } ngx_http_pki_scope_t;
 
 
-typedef enum {
-    NGX_HTTP_PKI_ROLE_READ = 0,
-    NGX_HTTP_PKI_ROLE_MANAGE            /* includes read */
-} ngx_http_pki_role_e;
+/* roles: bits, of what a caller may and of what a call needs one of */
+
+#define NGX_HTTP_PKI_ROLE_READ      0x01
+#define NGX_HTTP_PKI_ROLE_MANAGE    0x02    /* includes read */
+#define NGX_HTTP_PKI_ROLE_ENROLL    0x04
+#define NGX_HTTP_PKI_ROLE_SELF      0x08    /* enrolment for oneself */
+#define NGX_HTTP_PKI_ROLE_ADMIN     0x10    /* includes all */
 
 
 typedef struct {
     u_char                    hash[PKI_FINGERPRINT_LEN];    /* SHA-256 */
-    ngx_uint_t                role;
+    ngx_uint_t                roles;
     ngx_str_t                 name;
+    ngx_array_t              *issuers;      /* ngx_str_t; NULL: all */
 } ngx_http_pki_token_t;
+
+
+/* a file's own settings of a location or of the whole; see its header */
+
+typedef struct ngx_http_pki_auth_conf_s    ngx_http_pki_auth_conf_t;
+typedef struct ngx_http_pki_crl_conf_s     ngx_http_pki_crl_conf_t;
+typedef struct ngx_http_pki_enroll_conf_s  ngx_http_pki_enroll_conf_t;
+typedef struct ngx_http_pki_profile_s      ngx_http_pki_profile_t;
+typedef struct ngx_http_pki_jwt_s          ngx_http_pki_jwt_t;
 
 
 typedef enum {
@@ -441,6 +464,10 @@ typedef struct {
     ngx_uint_t                max_certs;
     size_t                    max_size;
     ngx_array_t              *tokens;       /* ngx_http_pki_token_t */
+
+    ngx_http_pki_auth_conf_t    *auth;      /* NULL: nothing of it is set */
+    ngx_http_pki_enroll_conf_t  *enroll;
+    ngx_http_pki_crl_conf_t     *crl;
 } ngx_http_pki_loc_conf_t;
 
 
@@ -535,6 +562,10 @@ typedef void (*ngx_http_pki_wake_pt)(ngx_http_request_t *r, ngx_uint_t n,
 struct ngx_http_pki_ctx_s {
     void                     *data;
     ngx_str_t                 caller;       /* who was authorized */
+    ngx_uint_t                roles;        /* and for what */
+    ngx_array_t              *issuers;      /* ngx_str_t: for whom; NULL: all */
+    ngx_str_t                 user;         /* of a token: the UPN, or empty */
+    ngx_str_t                 object;       /* of a token: the object id */
     ngx_queue_t               waits;        /* cells not yet woken */
     ngx_event_t               deadline;
     ngx_http_pki_wake_pt      handler;
@@ -626,26 +657,12 @@ ngx_table_elt_t *ngx_http_pki_header(ngx_http_request_t *r, ngx_str_t *name,
 
 /* ngx_http_pki_ask.c: asking the store about a certificate */
 
-typedef struct {
-    pki_store_query_t         store;        /* its ids are in objects, or in
-                                               others */
-    ngx_http_pki_directory_t *directories[PKI_FACTS_OBJECTS];
-    pki_object_class_t        classes[PKI_FACTS_OBJECTS];
-    pki_object_id_t           objects[PKI_BINDING_OBJECTS];
-    char                      others[PKI_FACTS_OBJECTS][PKI_OBJECT_ID_SIZE];
-    pki_binding_t             binding;
-    unsigned                  bound:1;      /* binding is set */
-    unsigned                  own:1;        /* the CA's own certificate */
-    unsigned                  issued:1;     /* of the issuer's own format */
-} ngx_http_pki_question_t;
-
-
 /* the reply of a wake; all of it is gone when the handler returns */
 
 typedef struct {
-    const ngx_http_pki_question_t  *question;
-    const ngx_http_pki_ticket_t    *ticket;
-    const pki_store_found_t        *found;
+    const pki_question_t         *question;
+    const ngx_http_pki_ticket_t  *ticket;
+    const pki_store_found_t      *found;
 } ngx_http_pki_told_t;
 
 
@@ -660,17 +677,6 @@ ngx_int_t ngx_http_pki_ask(ngx_http_request_t *r,
 
 /* Ends the questions that wait for a lookup, at the end of the worker. */
 void ngx_http_pki_ask_end(ngx_http_pki_worker_t *worker);
-
-/* A copy that stands by itself. */
-void ngx_http_pki_question_copy(ngx_http_pki_question_t *to,
-    const ngx_http_pki_question_t *from);
-
-/*
- * Adds to the store's facts what the question itself knows.  The strings in
- * facts are the question's from then on.
- */
-void ngx_http_pki_facts(const ngx_http_pki_question_t *q,
-    const pki_store_found_t *found, pki_facts_t *facts);
 
 
 /* ngx_http_pki_signer.c: an issuer's signer in this process */
@@ -767,9 +773,16 @@ ngx_int_t ngx_http_pki_hook_handler(ngx_http_request_t *r);
 typedef struct ngx_http_pki_api_s  ngx_http_pki_api_t;
 
 typedef struct {
-    ngx_str_t                  path;
+    ngx_str_t                  path;        /* without a '/' at its end: that
+                                               one may be there, and nothing
+                                               else */
+    ngx_str_t                  suffix;      /* what the path ends in, behind
+                                               the serial number */
     ngx_uint_t                 method;
-    ngx_uint_t                 role;
+    ngx_uint_t                 roles;       /* one of them is needed; 0:
+                                               anybody may */
+    size_t                     max;         /* octets of a body; 0: see
+                                               client_max_body_size */
                             /* the whole call; NGX_BUSY: it waits.  NULL: it
                                is about a certificate, see below */
     ngx_int_t                (*call)(ngx_http_request_t *r,
@@ -787,7 +800,7 @@ typedef struct {
 
 typedef struct {
     ngx_http_pki_issuer_t     *issuer;
-    ngx_http_pki_question_t    question;
+    pki_question_t             question;
     pki_facts_t                facts;
     pki_revocation_t           revocation;
     pki_record_t               record;
@@ -797,7 +810,8 @@ typedef struct {
 struct ngx_http_pki_api_s {
     ngx_http_pki_main_conf_t  *mcf;
     ngx_http_pki_route_t      *route;
-    ngx_str_t                  rest;        /* of the path */
+    ngx_str_t                  rest;        /* of the path, without the
+                                               route's suffix */
     void                      *data;        /* of the call */
     pki_serial_t               serial;
     ngx_http_pki_candidate_t  *candidates;
@@ -809,8 +823,25 @@ struct ngx_http_pki_api_s {
 };
 
 
-/* The role that this request needs; NGX_HTTP_PKI_ROLE_READ by default. */
-ngx_uint_t ngx_http_pki_api_role(ngx_http_request_t *r);
+/* The roles one of which this request needs; 0: none.  For what is no call
+   it is NGX_HTTP_PKI_ROLE_READ. */
+ngx_uint_t ngx_http_pki_api_roles(ngx_http_request_t *r);
+
+/* May the caller of this request do something with this issuer? */
+ngx_uint_t ngx_http_pki_api_may(ngx_http_request_t *r,
+    ngx_http_pki_issuer_t *issuer);
+
+/* what SCEPman writes between a revoker that the body names and the caller */
+
+#define NGX_HTTP_PKI_THROUGH  " through API user "
+#define NGX_HTTP_PKI_REVOKER_MAX                                              \
+    (PKI_STORE_WHO_MAX - PKI_NAME_MAX - sizeof(NGX_HTTP_PKI_THROUGH))
+
+/* Who the records name: the caller, or the address that "satisfy any" let
+   in; with a revoker, "<revoker> through API user ...".  Terminated, in
+   who[PKI_STORE_WHO_MAX + 1]. */
+void ngx_http_pki_api_who(ngx_http_request_t *r, char *who,
+    const char *revoker);
 
 /*
  * Reads the body into fields, lets take() look at them, and frees them.
@@ -844,6 +875,10 @@ ngx_int_t ngx_http_pki_manage_release(ngx_http_request_t *r,
 
 
 #include "ngx_http_pki_directory.h"
+#include "ngx_http_pki_auth.h"
+#include "ngx_http_pki_certificates.h"
+#include "ngx_http_pki_enroll.h"
+#include "ngx_http_pki_crl.h"
 
 
 #endif /* _NGX_HTTP_PKI_MODULE_H_INCLUDED_ */

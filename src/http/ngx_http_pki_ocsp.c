@@ -491,7 +491,8 @@ ngx_http_pki_ocsp_found(ngx_http_request_t *r, ngx_uint_t n,
         return;
     }
 
-    ngx_http_pki_facts(told->question, told->found, &facts);
+    pki_question_facts(&o->issuers[n]->view, told->question, told->found,
+                       &facts);
 
     (void) pki_verdict(&o->verdicts[n], &facts, &o->issuers[n]->policy,
                        ngx_time(), NULL);

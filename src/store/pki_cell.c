@@ -19,58 +19,121 @@
 #define PKI_CELL_SAID_MAX  200          /* of an error of Redis */
 
 
+typedef struct {
+    pki_cell_call_pt   call;            /* taken once, never given back */
+    pki_cell_fail_pt   fail;            /* goes with call */
+} pki_cell_seat_t;
+
+
+static void *pki_cell_make(pki_redis_t *redis, const pki_cell_t *made,
+    size_t size);
+static void pki_cell_fail_found(pki_cell_call_pt call, void *data,
+    const char *error);
+static void pki_cell_fail_changed(pki_cell_call_pt call, void *data,
+    const char *error);
+static void pki_cell_fail_done(pki_cell_call_pt call, void *data,
+    const char *error);
+static void pki_cell_fail_applied(pki_cell_call_pt call, void *data,
+    const char *error);
+static void pki_cell_fail_sync(pki_cell_call_pt call, void *data,
+    const char *error);
+static void pki_cell_fail_list(pki_cell_call_pt call, void *data,
+    const char *error);
+static void pki_cell_fail_values(pki_cell_call_pt call, void *data,
+    const char *error);
 static void pki_cell_refused(void *data, const redisReply *reply);
-static int pki_cell_seat(pki_cell_kind_t kind, pki_cell_call_pt call);
+static int pki_cell_seat(const pki_cell_t *cell);
 static void pki_cell_seated(unsigned seat, void *data);
 
 
-/* Taken once, never given back; any thread. */
+/* by pki_cell_kind_t */
 
-static pki_cell_call_pt  pki_cell_seats[PKI_CELL_N * PKI_STORE_CALLBACKS];
+static const pki_cell_fail_pt  pki_cell_fails[] = {
+    pki_cell_fail_found, pki_cell_fail_changed, pki_cell_fail_done,
+    pki_cell_fail_applied, pki_cell_fail_sync, pki_cell_fail_list,
+    pki_cell_fail_values
+};
 
 
-#define PKI_CELL_SEAT(kind, n)                                              \
+static pki_cell_seat_t  pki_cell_seats[PKI_STORE_CALLBACKS];    /* of any
+                                                                   thread */
+
+
+#define PKI_CELL_SEAT(n)                                                    \
     static void                                                             \
-    pki_cell_seat_##kind##_##n(void *data, const redisReply *reply)         \
+    pki_cell_seat_##n(void *data, const redisReply *reply)                  \
     {                                                                       \
         (void) reply;                                                       \
-        pki_cell_seated(kind * PKI_STORE_CALLBACKS + n, data);              \
+        pki_cell_seated(0##n, data);                                        \
     }
 
-#define PKI_CELL_SEATS_OF(kind)                                             \
-    PKI_CELL_SEAT(kind, 0)  PKI_CELL_SEAT(kind, 1)                          \
-    PKI_CELL_SEAT(kind, 2)  PKI_CELL_SEAT(kind, 3)                          \
-    PKI_CELL_SEAT(kind, 4)  PKI_CELL_SEAT(kind, 5)                          \
-    PKI_CELL_SEAT(kind, 6)  PKI_CELL_SEAT(kind, 7)
+/* seats are numbered in octal digits */
 
-#define PKI_CELL_SEAT_NAMES(kind)                                           \
-    pki_cell_seat_##kind##_0, pki_cell_seat_##kind##_1,                     \
-    pki_cell_seat_##kind##_2, pki_cell_seat_##kind##_3,                     \
-    pki_cell_seat_##kind##_4, pki_cell_seat_##kind##_5,                     \
-    pki_cell_seat_##kind##_6, pki_cell_seat_##kind##_7
+#define PKI_CELL_SEATS(row)                                                 \
+    PKI_CELL_SEAT(row##0)  PKI_CELL_SEAT(row##1)                            \
+    PKI_CELL_SEAT(row##2)  PKI_CELL_SEAT(row##3)                            \
+    PKI_CELL_SEAT(row##4)  PKI_CELL_SEAT(row##5)                            \
+    PKI_CELL_SEAT(row##6)  PKI_CELL_SEAT(row##7)
+
+#define PKI_CELL_NAMES(row)                                                 \
+    pki_cell_seat_##row##0, pki_cell_seat_##row##1,                         \
+    pki_cell_seat_##row##2, pki_cell_seat_##row##3,                         \
+    pki_cell_seat_##row##4, pki_cell_seat_##row##5,                         \
+    pki_cell_seat_##row##6, pki_cell_seat_##row##7
+
+#define PKI_CELL_ROWS(of, sep)                                              \
+    of(0) sep of(1) sep of(2) sep of(3) sep                                 \
+    of(4) sep of(5) sep of(6) sep of(7) sep                                 \
+    of(10) sep of(11) sep of(12) sep of(13) sep                             \
+    of(14) sep of(15) sep of(16) sep of(17)
+
+#define PKI_CELL_NOTHING
+#define PKI_CELL_COMMA  ,
 
 
-PKI_CELL_SEATS_OF(0)
-PKI_CELL_SEATS_OF(1)
-PKI_CELL_SEATS_OF(2)
-PKI_CELL_SEATS_OF(3)
-PKI_CELL_SEATS_OF(4)
-PKI_CELL_SEATS_OF(5)
+PKI_CELL_ROWS(PKI_CELL_SEATS, PKI_CELL_NOTHING)
 
 
 static const pki_redis_reply_pt
-    pki_cell_seat_replies[PKI_CELL_N * PKI_STORE_CALLBACKS] =
+    pki_cell_seat_replies[PKI_STORE_CALLBACKS] =
 {
-    PKI_CELL_SEAT_NAMES(0),
-    PKI_CELL_SEAT_NAMES(1),
-    PKI_CELL_SEAT_NAMES(2),
-    PKI_CELL_SEAT_NAMES(3),
-    PKI_CELL_SEAT_NAMES(4),
-    PKI_CELL_SEAT_NAMES(5)
+    PKI_CELL_ROWS(PKI_CELL_NAMES, PKI_CELL_COMMA)
 };
 
 
 static const pki_cell_args_t  pki_cell_ping = { 1, { "PING" }, { 4 } };
+
+
+void *
+pki_cell_begin(pki_redis_t *redis, pki_cell_kind_t kind,
+    pki_cell_call_pt call, void *data, const char *refused, size_t size)
+{
+    pki_cell_t  made;
+
+    made.kind = kind;
+    made.fail = pki_cell_fails[kind];
+    made.call = call;
+    made.data = data;
+    made.refused = refused;
+
+    return pki_cell_make(redis, &made, size);
+}
+
+
+void *
+pki_cell_begin_other(pki_redis_t *redis, pki_cell_fail_pt fail,
+    pki_cell_call_pt call, void *data, const char *refused, size_t size)
+{
+    pki_cell_t  made;
+
+    made.kind = PKI_CELL_OTHER;
+    made.fail = fail;
+    made.call = call;
+    made.data = data;
+    made.refused = refused;
+
+    return pki_cell_make(redis, &made, size);
+}
 
 
 /*
@@ -78,40 +141,33 @@ static const pki_cell_args_t  pki_cell_ping = { 1, { "PING" }, { 4 } };
  * nobody finds out on a bad day that there are too many.
  */
 
-void *
-pki_cell_begin(pki_redis_t *redis, pki_cell_kind_t kind,
-    pki_cell_call_pt call, void *data, const char *refused, size_t size)
+static void *
+pki_cell_make(pki_redis_t *redis, const pki_cell_t *made, size_t size)
 {
     int          seat;
-    pki_cell_t  *cell, unkept;
+    pki_cell_t  *cell;
 
-    unkept.kind = kind;
-    unkept.call = call;
-    unkept.data = data;
-
-    seat = pki_cell_seat(kind, call);
-
-    if (seat < 0) {
-        refused = "too many different callbacks";
-    }
-
+    seat = pki_cell_seat(made);
     cell = OPENSSL_zalloc(size);
 
     if (cell == NULL && seat < 0) {
-        pki_cell_fail(&unkept, refused);
+        pki_cell_fail(made, "too many different callbacks");
         return NULL;
     }
 
     if (cell == NULL) {
         pki_cell_send(redis, &pki_cell_ping, pki_cell_seat_replies[seat],
-                      data);
+                      made->data);
         return NULL;
     }
 
-    *cell = unkept;
-    cell->refused = refused;
+    *cell = *made;
 
-    if (refused != NULL) {
+    if (seat < 0) {
+        cell->refused = "too many different callbacks";
+    }
+
+    if (cell->refused != NULL) {
         pki_cell_send(redis, &pki_cell_ping, pki_cell_refused, cell);
         return NULL;
     }
@@ -123,49 +179,70 @@ pki_cell_begin(pki_redis_t *redis, pki_cell_kind_t kind,
 void
 pki_cell_fail(const pki_cell_t *cell, const char *error)
 {
-    pki_state_sync_t     sync;
-    pki_store_found_t    found;
+    cell->fail(cell->call, cell->data, error);
+}
+
+
+static void
+pki_cell_fail_found(pki_cell_call_pt call, void *data, const char *error)
+{
+    pki_store_found_t  found;
+
+    memset(&found, 0, sizeof(pki_store_found_t));
+    found.result = PKI_STORE_FAILED;
+    found.error = error;
+
+    ((pki_store_found_pt) call)(data, &found);
+}
+
+
+static void
+pki_cell_fail_changed(pki_cell_call_pt call, void *data, const char *error)
+{
+    ((pki_store_changed_pt) call)(data, PKI_STORE_FAILED, NULL, error);
+}
+
+
+static void
+pki_cell_fail_done(pki_cell_call_pt call, void *data, const char *error)
+{
+    ((pki_store_done_pt) call)(data, PKI_STORE_FAILED, 0, error);
+}
+
+
+static void
+pki_cell_fail_applied(pki_cell_call_pt call, void *data, const char *error)
+{
     pki_state_applied_t  applied;
 
-    switch (cell->kind) {
+    memset(&applied, 0, sizeof(pki_state_applied_t));
 
-    case PKI_CELL_FOUND:
-        memset(&found, 0, sizeof(pki_store_found_t));
-        found.result = PKI_STORE_FAILED;
-        found.error = error;
+    ((pki_state_applied_pt) call)(data, PKI_STORE_FAILED, &applied, error);
+}
 
-        ((pki_store_found_pt) cell->call)(cell->data, &found);
-        break;
 
-    case PKI_CELL_CHANGED:
-        ((pki_store_changed_pt) cell->call)(cell->data, PKI_STORE_FAILED,
-                                            NULL, error);
-        break;
+static void
+pki_cell_fail_sync(pki_cell_call_pt call, void *data, const char *error)
+{
+    pki_state_sync_t  sync;
 
-    case PKI_CELL_APPLIED:
-        memset(&applied, 0, sizeof(pki_state_applied_t));
+    memset(&sync, 0, sizeof(pki_state_sync_t));
 
-        ((pki_state_applied_pt) cell->call)(cell->data, PKI_STORE_FAILED,
-                                            &applied, error);
-        break;
+    ((pki_state_sync_pt) call)(data, PKI_STORE_FAILED, &sync, error);
+}
 
-    case PKI_CELL_SYNC:
-        memset(&sync, 0, sizeof(pki_state_sync_t));
 
-        ((pki_state_sync_pt) cell->call)(cell->data, PKI_STORE_FAILED, &sync,
-                                         error);
-        break;
+static void
+pki_cell_fail_list(pki_cell_call_pt call, void *data, const char *error)
+{
+    ((pki_state_list_pt) call)(data, PKI_STORE_FAILED, NULL, 0, 0, error);
+}
 
-    case PKI_CELL_LIST:
-        ((pki_state_list_pt) cell->call)(cell->data, PKI_STORE_FAILED, NULL,
-                                         0, 0, error);
-        break;
 
-    default: /* PKI_CELL_DONE */
-        ((pki_store_done_pt) cell->call)(cell->data, PKI_STORE_FAILED, 0,
-                                         error);
-        break;
-    }
+static void
+pki_cell_fail_values(pki_cell_call_pt call, void *data, const char *error)
+{
+    ((pki_book_values_pt) call)(data, PKI_STORE_FAILED, NULL, 0, 0, error);
 }
 
 
@@ -181,26 +258,39 @@ pki_cell_refused(void *data, const redisReply *reply)
 }
 
 
-/* Finds the callback's seat or gives it one; -1: all are taken. */
+/*
+ * Finds the callback's seat or gives it one; -1: all are taken.  Whoever sits
+ * down writes what fails the callback, which is the same for all who come
+ * with it, so that it is there before it is needed.
+ */
 
 static int
-pki_cell_seat(pki_cell_kind_t kind, pki_cell_call_pt call)
+pki_cell_seat(const pki_cell_t *cell)
 {
     int               i;
     pki_cell_call_pt  taken;
+    pki_cell_seat_t  *seat;
 
-    for (i = kind * PKI_STORE_CALLBACKS;
-         i < (int) (kind + 1) * PKI_STORE_CALLBACKS;
-         i++)
-    {
-        taken = NULL;
+    for (i = 0; i < PKI_STORE_CALLBACKS; i++) {
+        seat = &pki_cell_seats[i];
+        taken = __atomic_load_n(&seat->call, __ATOMIC_ACQUIRE);
 
-        if (__atomic_compare_exchange_n(&pki_cell_seats[i], &taken, call, 0,
-                                        __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
-            || taken == call)
+        if (taken == NULL
+            && __atomic_compare_exchange_n(&seat->call, &taken, cell->call, 0,
+                                           __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         {
-            return i;
+            taken = cell->call;
         }
+
+        if (taken != cell->call) {
+            continue;
+        }
+
+        if (__atomic_load_n(&seat->fail, __ATOMIC_ACQUIRE) == NULL) {
+            __atomic_store_n(&seat->fail, cell->fail, __ATOMIC_RELEASE);
+        }
+
+        return i;
     }
 
     return -1;
@@ -210,13 +300,13 @@ pki_cell_seat(pki_cell_kind_t kind, pki_cell_call_pt call)
 static void
 pki_cell_seated(unsigned seat, void *data)
 {
-    pki_cell_t  cell;
+    pki_cell_call_pt  call;
+    pki_cell_fail_pt  fail;
 
-    cell.kind = seat / PKI_STORE_CALLBACKS;
-    cell.call = __atomic_load_n(&pki_cell_seats[seat], __ATOMIC_ACQUIRE);
-    cell.data = data;
+    call = __atomic_load_n(&pki_cell_seats[seat].call, __ATOMIC_ACQUIRE);
+    fail = __atomic_load_n(&pki_cell_seats[seat].fail, __ATOMIC_ACQUIRE);
 
-    pki_cell_fail(&cell, "out of memory");
+    fail(call, data, "out of memory");
 }
 
 

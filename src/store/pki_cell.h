@@ -8,6 +8,7 @@
 #define PKI_CELL_H
 
 
+#include "pki_book.h"
 #include "pki_state.h"
 
 
@@ -21,11 +22,16 @@ typedef enum {
     PKI_CELL_APPLIED,                   /* pki_state_applied_pt */
     PKI_CELL_SYNC,                      /* pki_state_sync_pt */
     PKI_CELL_LIST,                      /* pki_state_list_pt */
-    PKI_CELL_N
+    PKI_CELL_VALUES,                    /* pki_book_values_pt */
+    PKI_CELL_OTHER                      /* a function of its own fails it */
 } pki_cell_kind_t;
 
 
 typedef void (*pki_cell_call_pt)(void);
+
+/* Casts the callback back to its type and calls it with PKI_STORE_FAILED. */
+typedef void (*pki_cell_fail_pt)(pki_cell_call_pt call, void *data,
+    const char *error);
 
 
 /*
@@ -37,7 +43,8 @@ typedef void (*pki_cell_call_pt)(void);
 
 typedef struct {
     pki_cell_kind_t    kind;
-    pki_cell_call_pt   call;            /* cast back as kind says */
+    pki_cell_fail_pt   fail;            /* as the callback's type wants it */
+    pki_cell_call_pt   call;
     void              *data;
     const char        *refused;         /* why nothing was sent, or NULL */
 } pki_cell_t;
@@ -56,6 +63,10 @@ typedef struct {
  * verb has nothing left to do.
  */
 void *pki_cell_begin(pki_redis_t *redis, pki_cell_kind_t kind,
+    pki_cell_call_pt call, void *data, const char *refused, size_t size);
+
+/* The same for a callback of a type that is not known here. */
+void *pki_cell_begin_other(pki_redis_t *redis, pki_cell_fail_pt fail,
     pki_cell_call_pt call, void *data, const char *refused, size_t size);
 
 /* Calls the callback with PKI_STORE_FAILED.  Frees nothing. */

@@ -57,8 +57,8 @@
 #define PKI_STORE_WHO_MAX   256     /* of who, from, why, requester */
 #define PKI_OWNER_SIZE      256     /* "object:", name, id and a zero octet */
 #define PKI_STORE_RESOURCES 2       /* of a directory, about one object */
-#define PKI_STORE_CALLBACKS 8       /* different functions of each type below,
-                                       in one program; more are FAILED */
+#define PKI_STORE_CALLBACKS 128     /* different callbacks in one program;
+                                       more are FAILED */
 #define PKI_NEWS_CHANNEL    "pki:news"
 #define PKI_NEWS_ALL        "all"
 #define PKI_NEWS_HINT       "hint:"

@@ -29,10 +29,17 @@ static void test_synced(void *data, pki_store_result_t result,
 static void test_listed(void *data, pki_store_result_t result,
     const pki_state_item_t *items, size_t n, unsigned long long next,
     const char *error);
+static void test_values(void *data, pki_store_result_t result,
+    const pki_bytes_t *values, size_t n, unsigned long long next,
+    const char *error);
+static void test_other(void *data, const char *error);
+static void test_other_fails(pki_cell_call_pt call, void *data,
+    const char *error);
 static void *test_begin(pki_cell_kind_t kind, test_got_t *got,
     const char *refused);
 static void test_kind(pki_cell_kind_t kind);
 static void test_seats(void);
+static int test_seat(pki_store_done_pt done);
 static void test_replies(void);
 static const char *test_result(const char *text, int type, pki_err_t *err);
 
@@ -46,20 +53,28 @@ static const char *test_result(const char *text, int type, pki_err_t *err);
         test_note(data, result, error);                                     \
     }
 
-TEST_DONE(0)
-TEST_DONE(1)
-TEST_DONE(2)
-TEST_DONE(3)
-TEST_DONE(4)
-TEST_DONE(5)
-TEST_DONE(6)
-TEST_DONE(7)
-TEST_DONE(8)
+#define TEST_DONES(row)                                                     \
+    TEST_DONE(row##0)  TEST_DONE(row##1)  TEST_DONE(row##2)                 \
+    TEST_DONE(row##3)  TEST_DONE(row##4)  TEST_DONE(row##5)                 \
+    TEST_DONE(row##6)  TEST_DONE(row##7)
+
+#define TEST_NAMES(row)                                                     \
+    test_done_##row##0, test_done_##row##1, test_done_##row##2,             \
+    test_done_##row##3, test_done_##row##4, test_done_##row##5,             \
+    test_done_##row##6, test_done_##row##7
+
+TEST_DONES(0)   TEST_DONES(1)   TEST_DONES(2)   TEST_DONES(3)
+TEST_DONES(4)   TEST_DONES(5)   TEST_DONES(6)   TEST_DONES(7)
+TEST_DONES(10)  TEST_DONES(11)  TEST_DONES(12)  TEST_DONES(13)
+TEST_DONES(14)  TEST_DONES(15)  TEST_DONES(16)  TEST_DONES(17)
+TEST_DONE(more)
 
 
-static const pki_store_done_pt  test_dones[PKI_STORE_CALLBACKS + 1] = {
-    test_done_0, test_done_1, test_done_2, test_done_3, test_done_4,
-    test_done_5, test_done_6, test_done_7, test_done_8
+static const pki_store_done_pt  test_dones[PKI_STORE_CALLBACKS] = {
+    TEST_NAMES(0), TEST_NAMES(1), TEST_NAMES(2), TEST_NAMES(3),
+    TEST_NAMES(4), TEST_NAMES(5), TEST_NAMES(6), TEST_NAMES(7),
+    TEST_NAMES(10), TEST_NAMES(11), TEST_NAMES(12), TEST_NAMES(13),
+    TEST_NAMES(14), TEST_NAMES(15), TEST_NAMES(16), TEST_NAMES(17)
 };
 
 
@@ -74,6 +89,8 @@ main(void)
     test_kind(PKI_CELL_APPLIED);
     test_kind(PKI_CELL_SYNC);
     test_kind(PKI_CELL_LIST);
+    test_kind(PKI_CELL_VALUES);
+    test_kind(PKI_CELL_OTHER);
     test_seats();
     test_replies();
 
@@ -137,6 +154,29 @@ test_listed(void *data, pki_store_result_t result,
 }
 
 
+static void
+test_values(void *data, pki_store_result_t result, const pki_bytes_t *values,
+    size_t n, unsigned long long next, const char *error)
+{
+    ok(values == NULL && n == 0 && next == 0, "there are no values");
+    test_note(data, result, error);
+}
+
+
+static void
+test_other(void *data, const char *error)
+{
+    test_note(data, PKI_STORE_FAILED, error);
+}
+
+
+static void
+test_other_fails(pki_cell_call_pt call, void *data, const char *error)
+{
+    ((void (*)(void *, const char *)) call)(data, error);
+}
+
+
 static void *
 test_begin(pki_cell_kind_t kind, test_got_t *got, const char *refused)
 {
@@ -160,8 +200,15 @@ test_begin(pki_cell_kind_t kind, test_got_t *got, const char *refused)
     case PKI_CELL_LIST:
         call = (pki_cell_call_pt) test_listed;
         break;
+    case PKI_CELL_VALUES:
+        call = (pki_cell_call_pt) test_values;
+        break;
+    case PKI_CELL_OTHER:
+        return pki_cell_begin_other(&pki_test_transport, test_other_fails,
+                                    (pki_cell_call_pt) test_other, got,
+                                    refused, sizeof(pki_cell_t));
     default:
-        call = (pki_cell_call_pt) test_done_0;
+        call = (pki_cell_call_pt) test_done_00;
         break;
     }
 
@@ -220,6 +267,8 @@ test_kind(pki_cell_kind_t kind)
 }
 
 
+/* The kinds before have taken seven seats that are none of these. */
+
 static void
 test_seats(void)
 {
@@ -227,41 +276,63 @@ test_seats(void)
     test_got_t   got;
     pki_cell_t  *cell;
 
-    for (i = 0; i <= PKI_STORE_CALLBACKS; i++) {
+    for (i = 0; i < PKI_STORE_CALLBACKS && test_seat(test_dones[i]); i++) {
         memset(&got, 0, sizeof(got));
+
+        pki_test_fail_at(1);
         cell = pki_cell_begin(&pki_test_transport, PKI_CELL_DONE,
                               (pki_cell_call_pt) test_dones[i], &got, NULL,
                               sizeof(pki_cell_t));
-
-        if (i < PKI_STORE_CALLBACKS) {
-            ok(cell != NULL, "callback %d has a seat", i);
-            OPENSSL_free(cell);
-
-            pki_test_fail_at(1);
-            cell = pki_cell_begin(&pki_test_transport, PKI_CELL_DONE,
-                                  (pki_cell_call_pt) test_dones[i], &got,
-                                  NULL, sizeof(pki_cell_t));
-            pki_test_fail_at(0);
-            ok(cell == NULL, "and no memory");
-            no_answer();
-            is_str(got.error, "out of memory", "its own seat calls it");
-
-        } else {
-            ok(cell == NULL, "one too many is refused");
-            is_int(got.calls, 0, "not inside");
-            answer("+PONG\r\n");
-            is_int(got.calls, 1, "but later");
-            is_str(got.error, "too many different callbacks", "the reason");
-
-            pki_test_fail_at(1);
-            cell = pki_cell_begin(&pki_test_transport, PKI_CELL_DONE,
-                                  (pki_cell_call_pt) test_dones[i], &got,
-                                  NULL, sizeof(pki_cell_t));
-            pki_test_fail_at(0);
-            ok(cell == NULL && pki_test_nsent == 0, "without memory as well");
-            is_int(got.calls, 2, "for once at once");
-        }
+        pki_test_fail_at(0);
+        ok(cell == NULL, "callback %d without memory", i);
+        no_answer();
+        is_str(got.error, "out of memory", "its own seat calls it");
     }
+
+    is_int(i, PKI_STORE_CALLBACKS - 7, "all seats are taken");
+    ok(!test_seat(test_done_more), "nobody else gets one");
+    ok(test_seat(test_dones[0]), "who has one keeps it");
+
+    memset(&got, 0, sizeof(got));
+    cell = pki_cell_begin(&pki_test_transport, PKI_CELL_DONE,
+                          (pki_cell_call_pt) test_done_more, &got, NULL,
+                          sizeof(pki_cell_t));
+    ok(cell == NULL, "one too many is refused");
+    is_int(got.calls, 0, "not inside");
+    answer("+PONG\r\n");
+    is_int(got.calls, 1, "but later");
+    is_str(got.error, "too many different callbacks", "the reason");
+
+    pki_test_fail_at(1);
+    cell = pki_cell_begin(&pki_test_transport, PKI_CELL_DONE,
+                          (pki_cell_call_pt) test_done_more, &got, NULL,
+                          sizeof(pki_cell_t));
+    pki_test_fail_at(0);
+    ok(cell == NULL && pki_test_nsent == 0, "without memory as well");
+    is_int(got.calls, 2, "for once at once");
+}
+
+
+static int
+test_seat(pki_store_done_pt done)
+{
+    test_got_t   got;
+    pki_cell_t  *cell;
+
+    memset(&got, 0, sizeof(got));
+
+    cell = pki_cell_begin(&pki_test_transport, PKI_CELL_DONE,
+                          (pki_cell_call_pt) done, &got, NULL,
+                          sizeof(pki_cell_t));
+
+    if (cell == NULL) {
+        no_answer();
+        return 0;
+    }
+
+    OPENSSL_free(cell);
+
+    return 1;
 }
 
 

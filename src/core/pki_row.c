@@ -1,0 +1,4 @@
+
+/* placeholder */
+
+#include "pki_row.h"

@@ -1,0 +1,13 @@
+
+/*
+ * What the http floor has about certificates on record: search, detail,
+ * import, bulk.
+ *
+ * The end of ngx_http_pki_module.h, which alone includes it.
+ */
+
+#ifndef _NGX_HTTP_PKI_CERTIFICATES_H_INCLUDED_
+#define _NGX_HTTP_PKI_CERTIFICATES_H_INCLUDED_
+
+
+#endif /* _NGX_HTTP_PKI_CERTIFICATES_H_INCLUDED_ */

@@ -1,0 +1,12 @@
+
+/*
+ * What the http floor has about CRLs: serving them.
+ *
+ * The end of ngx_http_pki_module.h, which alone includes it.
+ */
+
+#ifndef _NGX_HTTP_PKI_CRL_H_INCLUDED_
+#define _NGX_HTTP_PKI_CRL_H_INCLUDED_
+
+
+#endif /* _NGX_HTTP_PKI_CRL_H_INCLUDED_ */
