@@ -87,6 +87,17 @@ is($r->{json}{id}, "device/$guid", 'the id');
 is($r->{json}{directory}, 'hr', 'the directory');
 is_deeply($r->{json}{state}, ['risky'], 'the state');
 like($r->{json}{since}, qr/^20\d\d-.*Z$/, 'since when');
+ok(!exists $r->{json}{owner}, 'nobody is its owner');
+
+$r = call('PUT', "hr/objects/device/$guid",
+          '{"enabled":true,"risk":"high","owner":"user/' . uc($guid) . '"}');
+is($r->{status}, 200, 'an owner');
+$r = call('GET', "hr/objects/device/$guid", undef, token => $read);
+is($r->{json}{owner}, "user/$guid", 'is told');
+call('PUT', "hr/objects/device/$guid",
+     '{"enabled":true,"risk":"high","owner":null}');
+$r = call('GET', "hr/objects/device/$guid", undef, token => $read);
+ok(!exists $r->{json}{owner}, 'and is gone again');
 
 # what is refused
 
@@ -96,6 +107,10 @@ my @refused = (
     [PUT => "hr/objects/device/$guid", '{"enabled":true,"x":1}', 400, qr/x/],
     [PUT => "hr/objects/device/$guid", '{"enabled":true,"risk":"huge"}', 400,
      qr/risk/],
+    [PUT => "hr/objects/device/$guid",
+     '{"enabled":true,"owner":"user/1"}', 400, qr/owner/],
+    [PUT => "hr/objects/device/$guid",
+     qq({"enabled":true,"owner":"device/$guid"}), 400, qr/owner/],
     [PUT => "hr/objects/device/$guid", '[', 400, qr/./],
     [PUT => "hr/objects/device/$guid", 'x' x 20000, 413, qr/too large/],
     [PUT => 'hr/objects/device/1234', '{"enabled":true}', 400, qr/GUID/],

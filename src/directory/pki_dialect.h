@@ -110,6 +110,7 @@ typedef struct {
                                                in Graph's @removed */
     char                      id[PKI_OBJECT_ID_SIZE];   /* room for object.id */
     char                      alias[PKI_OBJECT_ID_SIZE];
+    char                      owner[PKI_OBJECT_ID_SIZE];
 
     /* or a certificate that the directory wants revoked */
 

@@ -30,7 +30,8 @@
      |PKI_OBJECT_NONCOMPLIANT|PKI_OBJECT_MISSING|PKI_OBJECT_UNCLEAR)
 
 #define PKI_INTUNE_SELECT                                                     \
-    "id,azureADDeviceId,managementState,complianceState,enrolledDateTime"
+    "id,azureADDeviceId,managementState,complianceState,enrolledDateTime,"    \
+    "userId"
 
 
 /* steps of a round */
@@ -59,6 +60,7 @@ enum {
     PKI_INTUNE_MANAGEMENT,
     PKI_INTUNE_COMPLIANCE,
     PKI_INTUNE_ENROLLED,
+    PKI_INTUNE_USER,
     PKI_INTUNE_CODE,
 
     PKI_INTUNE_STATUS = 0,          /* of a certificate */
@@ -86,6 +88,7 @@ static const char *pki_intune_version(unsigned variant);
 static pki_rc_t pki_intune_device(const pki_directory_conf_t *conf,
     const pki_value_t *values, time_t now, pki_item_t *item);
 static void pki_intune_alias(const pki_value_t *value, pki_item_t *item);
+static void pki_intune_owner(const pki_value_t *value, pki_item_t *item);
 static void pki_intune_management(const pki_value_t *value,
     pki_state_object_t *object);
 static void pki_intune_compliance(const pki_directory_conf_t *conf,
@@ -104,12 +107,12 @@ static pki_rc_t pki_intune_certificate(const pki_directory_conf_t *conf,
 
 static const char  *const pki_intune_device_paths[] = {
     "id", "azureADDeviceId", "managementState", "complianceState",
-    "enrolledDateTime", NULL
+    "enrolledDateTime", "userId", NULL
 };
 
 static const char  *const pki_intune_one_paths[] = {
     "id", "azureADDeviceId", "managementState", "complianceState",
-    "enrolledDateTime", "error/code", NULL
+    "enrolledDateTime", "userId", "error/code", NULL
 };
 
 static const char  *const pki_intune_count_top[] = {
@@ -386,6 +389,7 @@ pki_intune_device(const pki_directory_conf_t *conf, const pki_value_t *values,
     object->since = now;
 
     pki_intune_alias(&values[PKI_INTUNE_ENTRA], item);
+    pki_intune_owner(&values[PKI_INTUNE_USER], item);
 
     if (conf->wipe) {
         pki_intune_management(&values[PKI_INTUNE_MANAGEMENT], object);
@@ -413,6 +417,20 @@ pki_intune_alias(const pki_value_t *value, pki_item_t *item)
     } else if (pki_item_guid(item->alias, "device", value) == PKI_OK) {
         item->object.alias = item->alias;
         item->object.name = item->alias + sizeof("device/") - 1;
+    }
+}
+
+
+/* the primary user, whose object id Intune knows; of a kiosk there is none */
+
+static void
+pki_intune_owner(const pki_value_t *value, pki_item_t *item)
+{
+    if (value->type == PKI_VALUE_NULL || pki_graph_none(value)) {
+        item->object.owner = "";
+
+    } else if (pki_item_guid(item->owner, "user", value) == PKI_OK) {
+        item->object.owner = item->owner;
     }
 }
 

@@ -73,6 +73,7 @@ pki_items_add(pki_items_t *items, const pki_item_t *item)
     if (!pki_items_copy(items, &copy->object.id)
         || !pki_items_copy(items, &copy->object.key)
         || !pki_items_copy(items, &copy->object.alias)
+        || !pki_items_copy(items, &copy->object.owner)
         || !pki_items_copy(items, &copy->object.name)
         || !pki_items_copy(items, &copy->serial)
         || !pki_items_copy(items, &copy->issuer)
@@ -121,6 +122,12 @@ pki_items_check(const pki_item_t *item)
 
     if (object->alias != NULL && object->alias[0]
         && !pki_record_text_valid(object->alias, PKI_OBJECT_ID_SIZE - 1, 0))
+    {
+        return PKI_INVALID;
+    }
+
+    if (object->owner != NULL && object->owner[0]
+        && !pki_record_text_valid(object->owner, PKI_OBJECT_ID_SIZE - 1, 0))
     {
         return PKI_INVALID;
     }

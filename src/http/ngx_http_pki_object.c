@@ -15,6 +15,8 @@ typedef struct {
     char                        id[PKI_OBJECT_ID_SIZE];
     unsigned                    state;
     char                       *name;           /* or NULL */
+    char                       *owner;          /* user, or NULL */
+    char                        user[PKI_OBJECT_ID_SIZE];
 } ngx_http_pki_object_t;
 
 
@@ -30,6 +32,8 @@ static ngx_int_t ngx_http_pki_object_body(ngx_http_request_t *r,
     ngx_http_pki_api_t *a);
 static ngx_int_t ngx_http_pki_object_take(ngx_http_request_t *r,
     ngx_http_pki_api_t *a, pki_json_field_t *fields);
+static ngx_int_t ngx_http_pki_object_owner(ngx_http_request_t *r,
+    ngx_http_pki_object_t *object, pki_json_field_t *field);
 static void ngx_http_pki_object_applied(void *data, pki_store_result_t result,
     const pki_state_applied_t *applied, const char *error);
 static void ngx_http_pki_object_pushed(ngx_http_request_t *r, ngx_uint_t n,
@@ -235,7 +239,9 @@ ngx_http_pki_object_got(ngx_http_request_t *r, ngx_uint_t n, const void *reply)
             ngx_http_pki_object_states(w, (unsigned)
                                  ngx_atoi((u_char *) value, ngx_strlen(value)));
 
-        } else if (ngx_strcmp(name, "alias") == 0) {
+        } else if (ngx_strcmp(name, "alias") == 0
+                   || ngx_strcmp(name, "owner") == 0)
+        {
             pki_json_string(w, value);
 
         } else {
@@ -319,6 +325,7 @@ ngx_http_pki_object_push(ngx_http_request_t *r, ngx_http_pki_api_t *a)
 
     told.id = object->id;
     told.name = object->name;
+    told.owner = object->owner;
     told.state = object->state;
     told.mask = PKI_OBJECT_STATES;
     told.since = ngx_time();
@@ -341,7 +348,9 @@ ngx_http_pki_object_body(ngx_http_request_t *r, ngx_http_pki_api_t *a)
         { .name = "compliant", .type = PKI_JSON_BOOLEAN, .nullable = 1 },
         { .name = "risk", .type = PKI_JSON_STRING, .nullable = 1, .max = 16 },
         { .name = "name", .type = PKI_JSON_STRING, .nullable = 1,
-          .max = PKI_STATE_NAME_MAX }
+          .max = PKI_STATE_NAME_MAX },
+        { .name = "owner", .type = PKI_JSON_STRING, .nullable = 1,
+          .max = PKI_OBJECT_ID_SIZE - 1 }
     };
 
     return ngx_http_pki_api_read(r, a, fields,
@@ -428,7 +437,44 @@ ngx_http_pki_object_take(ngx_http_request_t *r, ngx_http_pki_api_t *a,
         object->name = (char *) name;
     }
 
-    return NGX_OK;
+    return fields[5].seen ? ngx_http_pki_object_owner(r, object, &fields[5])
+                          : NGX_OK;
+}
+
+
+/* null: nobody's */
+
+static ngx_int_t
+ngx_http_pki_object_owner(ngx_http_request_t *r,
+    ngx_http_pki_object_t *object, pki_json_field_t *field)
+{
+    pki_value_t  v;
+
+    static ngx_str_t  class = ngx_string("user/");
+
+    object->owner = object->user;
+
+    if (!field->given) {
+        object->user[0] = '\0';
+        return NGX_OK;
+    }
+
+    if (field->len > class.len
+        && ngx_strncmp(field->string, class.data, class.len) == 0)
+    {
+        v.type = PKI_VALUE_STRING;
+        v.string = field->string + class.len;
+        v.len = field->len - class.len;
+        v.integer = 0;
+
+        if (pki_item_guid(object->user, "user", &v) == PKI_OK) {
+            return NGX_OK;
+        }
+    }
+
+    return ngx_http_pki_api_error(r, NGX_HTTP_BAD_REQUEST,
+                                  NGX_HTTP_BAD_REQUEST,
+                                  "\"owner\" must be \"user/\" and a GUID.");
 }
 
 

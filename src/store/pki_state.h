@@ -39,6 +39,9 @@ typedef struct {
                                        by; NULL: the one that is there stays;
                                        "": none */
     const char       *name;         /* a UPN that leads to it, or NULL */
+    const char       *owner;        /* the user a device is of ("user/<guid>");
+                                       NULL: the one that is there stays; "":
+                                       none */
     unsigned          state;        /* PKI_OBJECT_* */
     unsigned          mask;         /* bits that this tells about */
     time_t            since;        /* when that was told */
@@ -250,8 +253,8 @@ void pki_state_absent(pki_redis_t *redis, const char *directory,
     void *data);
 
 /*
- * One object: an item "state", "since", "alias", "absent", "recheck" for
- * each that is known; NOT_FOUND.
+ * One object: an item "state", "since", "alias", "absent", "recheck",
+ * "owner" for each that is known; NOT_FOUND.
  */
 void pki_state_object(pki_redis_t *redis, const char *directory,
     const char *id, pki_state_list_pt list, void *data);

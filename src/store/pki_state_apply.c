@@ -10,7 +10,7 @@
 
 
 #define PKI_STATE_ARGS    9             /* before the objects */
-#define PKI_STATE_ROOM    (5 * PKI_STATE_NUMBER + 8)    /* of one, besides
+#define PKI_STATE_ROOM    (5 * PKI_STATE_NUMBER + 10)    /* of one, besides
                                            its texts */
 #define PKI_STATE_WEAK    (PKI_OBJECT_MISSING|PKI_OBJECT_UNCLEAR)
 #define PKI_STATE_PUSHED  "push"
@@ -180,6 +180,9 @@ pki_state_apply_valid(const char *directory,
            && (object->alias == NULL || object->alias[0] == '\0'
                || pki_record_text_valid(object->alias,
                                         PKI_OBJECT_ID_SIZE - 1, 0))
+           && (object->owner == NULL || object->owner[0] == '\0'
+               || pki_record_text_valid(object->owner,
+                                        PKI_OBJECT_ID_SIZE - 1, 0))
            && (object->name == NULL
                || pki_record_text_valid(object->name, PKI_STATE_NAME_MAX, 1))
            && object->state <= PKI_RECORD_STATE_MAX
@@ -211,6 +214,7 @@ pki_state_apply_size(pki_state_call_t *call,
         call->size += PKI_STATE_ROOM + strlen(o->id)
                       + (o->key ? strlen(o->key) : 0)
                       + (o->alias ? strlen(o->alias) : 0)
+                      + (o->owner ? strlen(o->owner) : 0)
                       + (o->name ? strlen(o->name) : 0);
     }
 }
@@ -258,6 +262,8 @@ pki_state_apply_write(pki_state_call_t *call,
         pki_state_call_put_number(call, o->since);
         pki_state_call_put(call, " ");
         pki_state_call_put_number(call, o->recheck);
+        pki_state_call_put(call, o->owner ? " =" : " *");
+        pki_state_call_put(call, o->owner ? o->owner : "");
         pki_state_call_put(call, " ");
         pki_state_call_put_lower(call, o->name ? o->name : "");
         pki_state_call_next(call);

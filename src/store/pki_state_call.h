@@ -14,7 +14,7 @@
 #include "pki_state.h"
 
 
-#define PKI_STATE_KEYS  8               /* of a script */
+#define PKI_STATE_KEYS  9               /* of a script */
 
 
 typedef struct {

@@ -43,7 +43,7 @@
  * mask, since, alias, recheck, kept}, alias '*' when it stays; kept: the
  * time to look again stays as well.  All is read before the first is
  * written, so that what is unreadable stops the whole.  KEYS: lease, index,
- * pending, names, recheck, absent, and what objects' names begin with;
+ * pending, names, recheck, absent, what objects' names begin with, owners;
  * ARGV: token, what owners begin with, round, sticky, settled, settle,
  * stage, the bits that are bad, those that are not known, and UNCLEAR: so a
  * new record begins, unless it is told.
@@ -385,7 +385,7 @@ static const pki_state_script_t  pki_state_lua_absent = {
 /* ARGV: id */
 
 static const pki_state_script_t  pki_state_lua_object = {
-    { "object:", "absent", "recheck" },
+    { "object:", "absent", "recheck", "owners" },
     PKI_STATE_LUA_READ
     "local out = {'0'}\n"
     "local function add(name, value)\n"
@@ -403,6 +403,7 @@ static const pki_state_script_t  pki_state_lua_object = {
     "end\n"
     "add('absent', redis.call('HGET', KEYS[2], ARGV[1]))\n"
     "add('recheck', redis.call('ZSCORE', KEYS[3], ARGV[1]))\n"
+    "add('owner', state and redis.call('HGET', KEYS[4], ARGV[1]))\n"
     "return {#out == 1 and 3 or 0, out}"
 };
 
@@ -456,9 +457,9 @@ static const pki_state_script_t  pki_state_lua_status = {
     "local told, byid, seen, keys, ids = {}, {}, {}, {}, {}\n"              \
     "local names, named = {}, {}\n"                                         \
     "for i = 11, #ARGV do\n"                                                \
-    "  local id, key, alias, state, mask, since, again, name ="             \
+    "  local id, key, alias, state, mask, since, again, owner, name ="      \
     "    string.match(ARGV[i],"                                             \
-    "      '^(%S+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')\n"           \
+    "      '^(%S+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (%S+) (.*)$')\n"     \
     "  state, mask = tonumber(state), tonumber(mask)\n"                     \
     "  local o = byid[id]\n"                                                \
     "  if not o then\n"                                                     \
@@ -471,6 +472,7 @@ static const pki_state_script_t  pki_state_lua_status = {
     "  o.recheck = tonumber(again)\n"                                       \
     "  if mask ~= 0 or o.since == 0 then o.since = tonumber(since) end\n"   \
     "  if alias ~= '*' then o.alias = alias end\n"                          \
+    "  if owner ~= '*' then o.owner = string.sub(owner, 2) end\n"           \
     "  keys[#keys + 1] = key == '*' and id or string.sub(key, 2)\n"         \
     "  ids[#ids + 1] = id\n"                                                \
     "  if name ~= '' then\n"                                                \
@@ -486,7 +488,14 @@ static const pki_state_script_t  pki_state_lua_status = {
 /* an object that another has taken the key of is to be looked at at once */
 
 #define PKI_STATE_LUA_INDEX                                                 \
-    "local index, called = {}, {}\n"                                        \
+    "local index, called, owned, free = {}, {}, {}, {}\n"                   \
+    "for _, o in ipairs(told) do\n"                                         \
+    "  if o.owner == '' then free[#free + 1] = o.id\n"                      \
+    "  elseif o.owner then\n"                                               \
+    "    owned[#owned + 1] = o.id\n"                                        \
+    "    owned[#owned + 1] = o.owner\n"                                     \
+    "  end\n"                                                               \
+    "end\n"                                                                 \
     "if ARGV[3] ~= '0' and #keys > 0 then\n"                                \
     "  local entries = redis.call('HMGET', KEYS[2], unpack(keys))\n"        \
     "  local owner = {}\n"                                                  \
@@ -524,10 +533,13 @@ static const pki_state_script_t  pki_state_lua_status = {
     PKI_STATE_LUA_WRITE                                                     \
     "all(index, 'HSET', KEYS[2])\n"                                         \
     "all(called, 'HSET', KEYS[4])\n"                                        \
+    "all(owned, 'HSET', KEYS[8])\n"                                         \
+    "all(free, 'HDEL', KEYS[8])\n"                                          \
     "all(seen, 'HDEL', KEYS[6])\n"
 
 #define PKI_STATE_LUA_KEYS                                                  \
-    "lease", "index:", "pending:", "names", "recheck", "absent", "object"
+    "lease", "index:", "pending:", "names", "recheck", "absent", "object",  \
+    "owners"
 
 
 static const pki_state_script_t  pki_state_lua_apply = {
@@ -543,7 +555,7 @@ static const pki_state_script_t  pki_state_lua_apply = {
 static const pki_state_script_t  pki_state_lua_push = {
     { PKI_STATE_LUA_KEYS, "sync" },
     PKI_STATE_LUA_APPLY
-    "redis.call('HSET', KEYS[8], 'push.at', ARGV[1])\n"
+    "redis.call('HSET', KEYS[9], 'push.at', ARGV[1])\n"
     "return {0, {changed, staged, deferred}}"
 };
 

@@ -20,6 +20,7 @@
  *                                            .full, .guard, .rounds;
  *                                            asked, release
  *   pki:{<directory>}:names          hash    a UPN in lower case -> id
+ *   pki:{<directory>}:owners         hash    id of a device -> id of its user
  *   pki:{<directory>}:wanted         set     of ids
  *   pki:{<directory>}:recheck        zset    of ids, by when
  *   pki:{<directory>}:absent         hash    id -> since when

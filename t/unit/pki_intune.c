@@ -12,7 +12,7 @@
 
 #define SELECT                                                              \
     "?$select=id,azureADDeviceId,managementState,complianceState,"          \
-    "enrolledDateTime"
+    "enrolledDateTime,userId"
 #define V1        "/v1.0/deviceManagement/managedDevices" SELECT "&$top=1000"
 #define BETA      "/beta/deviceManagement/managedDevices" SELECT "&$top=1000"
 #define OVERVIEW  "/v1.0/deviceManagement/managedDeviceOverview"
@@ -153,6 +153,17 @@ static const test_case_t  test_cases[] = {
     { ENTRA("\"x\""), DEVICE },
     { ENTRA("5"), DEVICE },
     { ENTRA("[]"), DEVICE },
+
+#define USER(id)   "{" ID ",\"managementState\":\"managed\",\"userId\":" id "}"
+#define OWNER(id)  "device/" DEV " key " DEV " owner " id ":"
+
+    { USER("\"" OBJ "\""), OWNER("user/" OBJ) },
+    { USER("\"6A59EA83-02BD-468D-A40B-F2C3D1821983\""), OWNER("user/" OBJ) },
+    { USER("\"\""), OWNER("none") },
+    { USER("\"" ZERO "\""), OWNER("none") },
+    { USER("null"), OWNER("none") },
+    { USER("\"x\""), DEVICE },
+    { USER("7"), DEVICE },
 
     { "{\"managementState\":\"managed\",\"id\":"
       "\"7F3C0A1B-1234-4ABC-9DEF-0123456789AB\",\"x\":[[{}]]}", DEVICE },

@@ -469,10 +469,11 @@ test_object(void)
     test_set("SET pki:{dir}:object:user/1 %s", "1 8 77 computer/5");
     test_set("HSET pki:{dir}:absent user/1 78");
     test_set("ZADD pki:{dir}:recheck 79 user/1");
+    test_set("HSET pki:{dir}:owners user/1 user/9");
     test_do(object, "dir", "user/1", test_listed);
     is_int(got.result, PKI_STORE_DONE, "known");
     is_str(got.text, " state=8 since=77 alias=computer/5 absent=78"
-           " recheck=79", "all of it");
+           " recheck=79 owner=user/9", "all of it");
     test_set("SET pki:{dir}:object:user/2 %s", "1 0 5");
     test_do(object, "dir", "user/2", test_listed);
     is_str(got.text, " state=0 since=5", "only what is known");

@@ -17,6 +17,8 @@ static void test_news_alias(void);
 static void test_sticky(void);
 static void test_twice(void);
 static void test_alias(void);
+static void test_owner(void);
+static void test_owned(const char *owner);
 static void test_recheck(void);
 static void test_index(void);
 static void test_names(void);
@@ -41,6 +43,7 @@ main(void)
     test_sticky();
     test_twice();
     test_alias();
+    test_owner();
     test_recheck();
     test_index();
     test_names();
@@ -384,6 +387,56 @@ test_twice(void)
 
 
 static void
+test_owner(void)
+{
+    pki_state_object_t  o = { .id = "u/1", .mask = TEST_ALL, .since = 10 };
+
+    test_reset();
+    test_take(&o, 1, 1, 0, 0);
+    test_heard("u/1", "owner");
+    test_owned(NULL);
+
+    o.owner = "user/1";
+    test_take(&o, 1, 0, 0, 0);
+    test_heard("u/1", "owner");
+    test_owned("user/1");
+
+    o.owner = NULL;
+    test_take(&o, 1, 0, 0, 0);
+    test_heard("u/1", "owner");
+    test_owned("user/1");
+
+    o.owner = "user/2";
+    test_take(&o, 1, 0, 0, 0);
+    test_heard("u/1", "owner");
+    test_owned("user/2");
+
+    o.owner = "";
+    test_take(&o, 1, 0, 0, 0);
+    test_heard("u/1", "owner");
+    test_owned(NULL);
+}
+
+
+static void
+test_owned(const char *owner)
+{
+    redisReply  *reply;
+
+    reply = test_redis("HGET " TEST_DIR "owners u/1");
+
+    if (owner == NULL) {
+        is_int(reply->type, REDIS_REPLY_NIL, "nobody's");
+
+    } else {
+        is_str(reply->str, owner, "whose it is");
+    }
+
+    freeReplyObject(reply);
+}
+
+
+static void
 test_alias(void)
 {
     pki_state_object_t  o = { .id = "u/1", .mask = TEST_ALL, .since = 10 };
@@ -565,6 +618,7 @@ test_longest(void)
         o[i].id = ids[i];
         o[i].key = key;
         o[i].alias = alias;
+        o[i].owner = alias;
         o[i].name = name;
         o[i].state = 0xffff;
         o[i].mask = 0xffff;
@@ -730,6 +784,8 @@ test_refused(void)
     test_fails(o.key = "a b", 1);
     test_fails(o.key = text, 1);
     test_fails(o.alias = "a b", 1);
+    test_fails(o.owner = "a b", 1);
+    test_fails(o.owner = text, 1);
     test_fails(o.alias = text, 1);
     test_fails(o.name = "", 1);
     test_fails(o.name = "a\nb", 1);

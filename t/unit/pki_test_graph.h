@@ -251,6 +251,10 @@ test_tell(const pki_resource_t *resource, pki_rc_t rc, const pki_item_t *item)
         PUT(" alias %s", object->alias[0] ? object->alias : "none");
     }
 
+    if (object->owner) {
+        PUT(" owner %s", object->owner[0] ? object->owner : "none");
+    }
+
     if (object->name) {
         PUT(" name %s", object->name);
     }
@@ -302,6 +306,7 @@ test_item(void *data, const pki_value_t *values)
     test_keep(&item->object.id);
     test_keep(&item->object.key);
     test_keep(&item->object.alias);
+    test_keep(&item->object.owner);
     test_keep(&item->object.name);
     test_keep(&item->serial);
     test_keep(&item->issuer);
