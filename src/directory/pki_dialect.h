@@ -13,6 +13,7 @@
 
 
 #include "pki_fetch.h"
+#include "pki_issued.h"
 #include "pki_login.h"
 #include "pki_page.h"
 #include "pki_redis_sync.h"
@@ -117,6 +118,10 @@ typedef struct {
     const char               *serial;       /* hexadecimal; NULL: an object */
     const char               *issuer;       /* NULL: not told */
     const char               *context;      /* of the request; or NULL */
+
+    /* or a line of the list of those that it had issued */
+
+    pki_issued_t              line;         /* its serial NULL: none */
     pki_store_result_t        result;       /* out: what the store said */
     unsigned                  elsewhere:1;  /* out: its issuer is none of
                                                ours */
@@ -180,6 +185,8 @@ struct pki_resource_s {
                                        states it tells; 0: none */
     unsigned          mask;         /* PKI_OBJECT_* that it tells about */
     unsigned          delta:1;      /* rounds that are not full exist */
+    unsigned          lines:1;      /* its items are the list of issued certi-
+                                       ficates, shown when it is whole */
     unsigned          sweep:1;      /* after a full round, look up what was
                                        not seen */
     unsigned          clears:1;     /* after a full round, what was not seen

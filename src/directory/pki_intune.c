@@ -65,7 +65,14 @@ enum {
 
     PKI_INTUNE_STATUS = 0,          /* of a certificate */
     PKI_INTUNE_SERIAL,
-    PKI_INTUNE_ISSUER
+    PKI_INTUNE_ISSUER,
+    PKI_INTUNE_CHANGED,
+    PKI_INTUNE_ISSUED,
+    PKI_INTUNE_EXPIRES,
+    PKI_INTUNE_THUMBPRINT,
+    PKI_INTUNE_SUBJECT,
+    PKI_INTUNE_NAME,
+    PKI_INTUNE_UPN
 };
 
 
@@ -87,6 +94,7 @@ static const char *pki_intune_version(unsigned variant);
 
 static pki_rc_t pki_intune_device(const pki_directory_conf_t *conf,
     const pki_value_t *values, time_t now, pki_item_t *item);
+static void pki_intune_line(const pki_value_t *values, pki_item_t *item);
 static void pki_intune_alias(const pki_value_t *value, pki_item_t *item);
 static void pki_intune_owner(const pki_value_t *value, pki_item_t *item);
 static void pki_intune_management(const pki_value_t *value,
@@ -121,7 +129,10 @@ static const char  *const pki_intune_count_top[] = {
 
 static const char  *const pki_intune_list_paths[] = {
     "certificateRevokeStatus", "certificateSerialNumber",
-    "certificateIssuerName", NULL
+    "certificateIssuerName", "certificateRevokeStatusLastChangeDateTime",
+    "certificateIssuanceDateTime", "certificateExpirationDateTime",
+    "certificateThumbprint", "certificateSubjectName",
+    "managedDeviceDisplayName", "userPrincipalName", NULL
 };
 
 
@@ -191,6 +202,7 @@ static const pki_resource_t  pki_intune_resources[] = {
       .absent = pki_intune_absent },
 
     { .name = "endpoint-list",
+      .lines = 1,
       .wanted = pki_intune_list_wanted,
       .next = pki_intune_list_next,
       .paths = pki_intune_list_paths,
@@ -551,7 +563,12 @@ pki_intune_list_next(pki_round_t *round)
                          "/beta/deviceManagement"
                          "/deviceConfigurationsAllManagedDeviceCertificate"
                          "States?$select=certificateRevokeStatus,"
-                         "certificateSerialNumber,certificateIssuerName");
+                         "certificateSerialNumber,certificateIssuerName,"
+                         "certificateRevokeStatusLastChangeDateTime,"
+                         "certificateIssuanceDateTime,"
+                         "certificateExpirationDateTime,"
+                         "certificateThumbprint,certificateSubjectName,"
+                         "managedDeviceDisplayName,userPrincipalName");
 }
 
 
@@ -562,6 +579,7 @@ pki_intune_certificate(const pki_directory_conf_t *conf,
     const pki_value_t *values, time_t now, pki_item_t *item)
 {
     size_t              i;
+    pki_rc_t            serial;
     const pki_value_t  *status;
 
     static const char  *const valid[] = {
@@ -575,17 +593,20 @@ pki_intune_certificate(const pki_directory_conf_t *conf,
 
     status = &values[PKI_INTUNE_STATUS];
 
+    serial = pki_intune_serial(&values[PKI_INTUNE_SERIAL], item->id);
+
     for (i = 0; i < sizeof(valid) / sizeof(valid[0]); i++) {
         if (pki_graph_is(status, valid[i])) {
-            return PKI_NOT_FOUND;
+            pki_intune_line(values, item);
+            return serial == PKI_OK ? PKI_OK : PKI_NOT_FOUND;
         }
     }
 
-    if (!pki_graph_is(status, "revoked")
-        || pki_intune_serial(&values[PKI_INTUNE_SERIAL], item->id) != PKI_OK)
-    {
+    if (!pki_graph_is(status, "revoked") || serial != PKI_OK) {
         return PKI_INVALID;
     }
+
+    pki_intune_line(values, item);
 
     item->serial = item->id;
 
@@ -596,6 +617,32 @@ pki_intune_certificate(const pki_directory_conf_t *conf,
     }
 
     return PKI_OK;
+}
+
+
+/* for people to look at */
+
+static void
+pki_intune_line(const pki_value_t *values, pki_item_t *item)
+{
+    size_t              i;
+    const pki_value_t  *value;
+
+    static const unsigned char  paths[PKI_ISSUED_N] = {
+        PKI_INTUNE_STATUS, PKI_INTUNE_CHANGED, PKI_INTUNE_ISSUED,
+        PKI_INTUNE_EXPIRES, PKI_INTUNE_THUMBPRINT, PKI_INTUNE_SUBJECT,
+        PKI_INTUNE_NAME, PKI_INTUNE_UPN, PKI_INTUNE_ISSUER
+    };
+
+    item->line.serial = item->id;
+
+    for (i = 0; i < PKI_ISSUED_N; i++) {
+        value = &values[paths[i]];
+
+        if (value->type == PKI_VALUE_STRING) {
+            item->line.fields[i] = value->string;
+        }
+    }
 }
 
 

@@ -25,6 +25,7 @@ static void pki_round_clear(pki_machine_t *m);
 static pki_rc_t pki_round_clear_some(pki_machine_t *m,
     const pki_state_item_t *items, size_t n);
 static void pki_round_commit(pki_machine_t *m);
+static pki_rc_t pki_round_show(pki_machine_t *m);
 static pki_rc_t pki_round_guard(pki_machine_t *m, time_t at, long long rounds);
 static pki_rc_t pki_round_unseen(pki_machine_t *m, long long round,
     unsigned except, unsigned long long cursor, pki_answer_t *answer);
@@ -392,6 +393,10 @@ pki_round_commit(pki_machine_t *m)
     rc = pki_round_answer(m, &answer);
     pki_answer_free(&answer);
 
+    if (rc == PKI_OK && full && m->round.resource->lines) {
+        rc = pki_round_show(m);
+    }
+
     if (rc != PKI_OK) {
         pki_round_broken(m, rc);
         return;
@@ -411,6 +416,24 @@ pki_round_commit(pki_machine_t *m)
     }
 
     pki_round_completed(m);
+}
+
+
+static pki_rc_t
+pki_round_show(pki_machine_t *m)
+{
+    pki_rc_t      rc;
+    pki_answer_t  answer;
+
+    pki_answer_init(&answer);
+
+    pki_issued_commit(m->source->redis, m->source->conf->name,
+                      m->source->token, m->number, pki_answer_done, &answer);
+
+    rc = pki_round_answer(m, &answer);
+    pki_answer_free(&answer);
+
+    return rc;
 }
 
 

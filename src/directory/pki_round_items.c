@@ -37,6 +37,8 @@ static pki_rc_t pki_round_resolve(pki_machine_t *m, pki_item_t *items,
     size_t n);
 static pki_item_t *pki_round_known(pki_item_t *items, size_t n,
     const char *key);
+static pki_rc_t pki_round_lines(pki_machine_t *m, const pki_item_t *items,
+    size_t n);
 static pki_rc_t pki_round_chunk(pki_machine_t *m, const pki_item_t *items,
     size_t n);
 static void pki_round_take(pki_item_t *item, const char *id);
@@ -45,6 +47,7 @@ static void pki_round_take(pki_item_t *item, const char *id);
 pki_rc_t
 pki_items_add(pki_items_t *items, const pki_item_t *item)
 {
+    size_t       i;
     pki_rc_t     rc;
     pki_item_t  *copy;
 
@@ -77,9 +80,16 @@ pki_items_add(pki_items_t *items, const pki_item_t *item)
         || !pki_items_copy(items, &copy->object.name)
         || !pki_items_copy(items, &copy->serial)
         || !pki_items_copy(items, &copy->issuer)
-        || !pki_items_copy(items, &copy->context))
+        || !pki_items_copy(items, &copy->context)
+        || !pki_items_copy(items, &copy->line.serial))
     {
         return PKI_ERROR;
+    }
+
+    for (i = 0; i < PKI_ISSUED_N; i++) {
+        if (!pki_items_copy(items, &copy->line.fields[i])) {
+            return PKI_ERROR;
+        }
     }
 
     items->n++;
@@ -105,7 +115,7 @@ pki_items_check(const pki_item_t *item)
     object = &item->object;
 
     if (object->id == NULL && object->key == NULL) {
-        return item->context ? PKI_OK : PKI_INVALID;
+        return item->context || item->line.serial ? PKI_OK : PKI_INVALID;
     }
 
     if (object->id != NULL
@@ -240,6 +250,10 @@ pki_round_apply(pki_machine_t *m)
 
     if (rc == PKI_OK) {
         rc = pki_round_revoke(m, items, n);
+    }
+
+    if (rc == PKI_OK) {
+        rc = pki_round_lines(m, items, n);
     }
 
     if (rc != PKI_OK) {
@@ -398,6 +412,46 @@ pki_round_chunk(pki_machine_t *m, const pki_item_t *items, size_t n)
         m->stats.unclear += (long long) unclear;
 
     } else {
+        pki_err_set(&m->err, "the store: %s", answer.err.text);
+    }
+
+    pki_answer_free(&answer);
+
+    return rc;
+}
+
+
+static pki_rc_t
+pki_round_lines(pki_machine_t *m, const pki_item_t *items, size_t n)
+{
+    size_t         i, nlines;
+    pki_rc_t       rc;
+    pki_answer_t   answer;
+    pki_issued_t   lines[PKI_ISSUED_MAX];
+    pki_source_t  *source;
+
+    nlines = 0;
+
+    for (i = 0; i < n; i++) {
+        if (items[i].line.serial != NULL) {
+            lines[nlines++] = items[i].line;
+        }
+    }
+
+    if (nlines == 0) {
+        return PKI_OK;
+    }
+
+    source = m->source;
+
+    pki_answer_init(&answer);
+
+    pki_issued_put(source->redis, source->conf->name, source->token,
+                   m->number, lines, nlines, pki_answer_done, &answer);
+
+    rc = pki_answer_wait(source, &answer);
+
+    if (rc != PKI_OK) {
         pki_err_set(&m->err, "the store: %s", answer.err.text);
     }
 

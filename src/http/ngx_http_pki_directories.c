@@ -122,6 +122,10 @@ ngx_http_pki_directories_visible(ngx_http_request_t *r,
         issuer = lcf->scope.issuers[i];
         reference = issuer->directories.elts;
 
+        if (!ngx_http_pki_api_may(r, issuer)) {
+            continue;
+        }
+
         for (k = 0; k < issuer->directories.nelts; k++) {
             if (reference[k].directory == directory) {
                 return 1;
@@ -143,6 +147,7 @@ ngx_http_pki_items(void *data, pki_store_result_t result,
     list.result = result;
     list.items = items;
     list.n = n;
+    list.next = next;
 
     ngx_http_pki_wake(data, &list);
 }

@@ -52,6 +52,10 @@ void ngx_http_pki_sidecar_destroy(ngx_http_pki_sidecar_t *sidecar);
 void ngx_http_pki_sidecar_hint(ngx_http_pki_sidecar_t *sidecar, u_char *name,
     size_t len);
 
+/* An owner in the news, for the clerk; len 0: some may have been missed. */
+void ngx_http_pki_sidecar_news(ngx_http_pki_sidecar_t *sidecar, u_char *owner,
+    size_t len);
+
 
 /* ngx_http_pki_metrics.c: directories in the status */
 
@@ -84,6 +88,7 @@ typedef struct {
     pki_store_result_t         result;
     const pki_state_item_t    *items;
     size_t                     n;
+    unsigned long long         next;        /* cursor; 0: that was all */
 } ngx_http_pki_items_t;
 
 void ngx_http_pki_items(void *data, pki_store_result_t result,
@@ -96,6 +101,12 @@ void ngx_http_pki_items(void *data, pki_store_result_t result,
 ngx_int_t ngx_http_pki_object_get(ngx_http_request_t *r,
     ngx_http_pki_api_t *a);
 ngx_int_t ngx_http_pki_object_push(ngx_http_request_t *r,
+    ngx_http_pki_api_t *a);
+
+
+/* ngx_http_pki_issued.c: a directory's own list of certificates */
+
+ngx_int_t ngx_http_pki_issued_list(ngx_http_request_t *r,
     ngx_http_pki_api_t *a);
 
 

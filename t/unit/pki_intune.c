@@ -508,9 +508,11 @@ static const test_case_t  test_certificates[] = {
     { "{\"certificateRevokeStatus\":\"revoked\",\"certificateSerialNumber\":"
       "\"7\",\"certificateIssuerName\":\"\"}", "07" },
 
-    { CERT("\"none\"", "\"1\""), "nothing" },
-    { CERT("\"pending\"", "\"1\""), "nothing" },
-    { CERT("\"issued\"", "\"1\""), "nothing" },
+    { CERT("\"none\"", "\"1\""), "01 is none, of CN=CA, for -" },
+    { CERT("\"Pending\"", "\"1\""), "01 is Pending, of CN=CA, for -" },
+    { "{\"certificateRevokeStatus\":\"issued\",\"certificateSerialNumber\":"
+      "\"7\",\"userPrincipalName\":\"x@y\",\"certificateSubjectName\":5}",
+      "07 is issued, of -, for x@y" },
     { CERT("\"failed\"", "\"-\""), "nothing" },
     { CERT("\"brandNewState\"", "\"1\""), "unreadable" },
     { CERT("null", "\"1\""), "unreadable" },
@@ -553,7 +555,11 @@ test_endpoint_list(void)
     is_int(test_begin(LIST, 1, NULL), PKI_NEXT_FETCH, "a round");
     is_str(test_url, "/beta/deviceManagement/deviceConfigurationsAllManaged"
            "DeviceCertificateStates?$select=certificateRevokeStatus,"
-           "certificateSerialNumber,certificateIssuerName", "its URL");
+           "certificateSerialNumber,certificateIssuerName,"
+           "certificateRevokeStatusLastChangeDateTime,"
+           "certificateIssuanceDateTime,certificateExpirationDateTime,"
+           "certificateThumbprint,certificateSubjectName,"
+           "managedDeviceDisplayName,userPrincipalName", "its URL");
     is_int(test_reply(200, PAGE("", NEXT)), PKI_NEXT_FETCH, "a page");
     is_str(test_url, TEST_URL "/n", "its link");
     is_int(test_reply(200, PAGE("", "")), PKI_NEXT_DONE, "the end");

@@ -245,6 +245,16 @@ test_tell(const pki_resource_t *resource, pki_rc_t rc, const pki_item_t *item)
         return;
     }
 
+    if (item->line.serial) {
+        PUT("%s is %s, of %s, for %s", item->line.serial,
+            item->line.fields[PKI_ISSUED_STATUS],
+            item->line.fields[PKI_ISSUED_ISSUER]
+                ? item->line.fields[PKI_ISSUED_ISSUER] : "-",
+            item->line.fields[PKI_ISSUED_USER]
+                ? item->line.fields[PKI_ISSUED_USER] : "-");
+        return;
+    }
+
     PUT("%s key %s", object->id ? object->id : "-", object->key);
 
     if (object->alias) {
@@ -311,6 +321,7 @@ test_item(void *data, const pki_value_t *values)
     test_keep(&item->serial);
     test_keep(&item->issuer);
     test_keep(&item->context);
+    test_keep(&item->line.serial);
 
     test_nitems++;
 
