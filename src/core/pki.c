@@ -73,6 +73,36 @@ pki_err_ssl(pki_err_t *err, const char *fmt, ...)
 }
 
 
+pki_rc_t
+pki_err_input(pki_err_t *err, const char *fmt, ...)
+{
+    va_list        args;
+    pki_rc_t       rc;
+    unsigned long  e;
+
+    rc = PKI_INVALID;
+
+    while ((e = ERR_get_error()) != 0) {
+        if (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE) {
+            rc = PKI_ERROR;
+        }
+    }
+
+    if (rc == PKI_ERROR) {
+        pki_err_set(err, "no memory");
+
+    } else if (err != NULL) {
+        va_start(args, fmt);
+        pki_err_vset(err, fmt, args);
+        va_end(args);
+
+        pki_err_clean(err);
+    }
+
+    return rc;
+}
+
+
 static void
 pki_err_vset(pki_err_t *err, const char *fmt, va_list args)
 {

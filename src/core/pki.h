@@ -54,5 +54,13 @@ void pki_err_set(pki_err_t *err, const char *fmt, ...)
 void pki_err_ssl(pki_err_t *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * For input that OpenSSL refused: sets the message and drains the queue,
+ * whose reasons are not for clients.  Returns PKI_INVALID; PKI_ERROR, with
+ * another message, when the queue tells that memory was short.
+ */
+pki_rc_t pki_err_input(pki_err_t *err, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 
 #endif /* PKI_H */

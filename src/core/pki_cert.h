@@ -34,7 +34,7 @@ typedef struct {
     const pki_issuer_t     *issuer;
     const pki_profile_t    *profile;
     const pki_cert_urls_t  *urls;
-    const pki_csr_t        *csr;
+    const pki_csr_t        *csr;        /* that pki_profile_check() passed */
     const pki_serial_t     *serial;
     const pki_binding_t    *binding;    /* for the device extension */
     time_t                  now;
@@ -78,13 +78,16 @@ typedef struct {
     char              sha256[65];
     char              subject[PKI_CERT_TEXT_MAX];   /* RFC 4514, as "CN=x,O=y",
                                        in the order of the certificate */
-    char              sans[PKI_CERT_TEXT_MAX];      /* "DNS:a, IP:b, ...";
-                                       as openssl prints them */
+    char              sans[PKI_CERT_TEXT_MAX];      /* "DNS:a, IP:b, email:c,
+                                       URI:d, UPN:e"; others are left out */
     char              upn[PKI_CSR_NAME_MAX + 1];
 } pki_cert_text_t;
 
 
-/* PKI_INVALID: a time or a serial number that cannot be read. */
+/*
+ * PKI_INVALID: a time or a serial number that cannot be read.  Names that
+ * cannot be read are left out.
+ */
 pki_rc_t pki_cert_describe(X509 *cert, pki_cert_text_t *text);
 
 /* The name as text, as in pki_cert_text_t.subject. */

@@ -27,18 +27,25 @@
 #define PKI_CRL_NUMBER_LEN   8      /* octets of a number */
 
 
+typedef struct {
+    const pki_crl_plan_t   *plan;
+    const pki_crl_entry_t  *entries;
+    size_t                  n;
+    pki_bytes_t             name;       /* of the CA */
+    pki_signer_t           *signer;
+} pki_crl_list_t;
+
+
 static int pki_crl_compare(const void *one, const void *two);
 static int pki_crl_compare_serial(const pki_serial_t *a,
     const pki_serial_t *b);
 static int pki_crl_same(const pki_crl_entry_t *a, const pki_crl_entry_t *b);
 
-static size_t pki_crl_room(const pki_crl_plan_t *plan, size_t n,
-    size_t name_len);
-static pki_rc_t pki_crl_write(pki_der_writer_t *w, pki_signer_t *signer,
-    const pki_crl_plan_t *plan, const pki_crl_entry_t *entries, size_t n,
+static size_t pki_crl_room(const pki_crl_list_t *list);
+static pki_rc_t pki_crl_write(pki_der_writer_t *w, const pki_crl_list_t *list,
     unsigned char *sig, pki_err_t *err);
-static void pki_crl_write_tbs(pki_der_writer_t *w, pki_bytes_t algorithm,
-    const pki_crl_plan_t *plan, const pki_crl_entry_t *entries, size_t n);
+static void pki_crl_write_tbs(pki_der_writer_t *w, const pki_crl_list_t *list,
+    pki_bytes_t algorithm);
 static void pki_crl_write_entry(pki_der_writer_t *w,
     const pki_crl_entry_t *entry);
 static void pki_crl_write_extensions(pki_der_writer_t *w,
@@ -60,6 +67,8 @@ static void pki_crl_end(pki_der_writer_t *w, size_t extension, size_t octets);
 
 
 static const unsigned char  pki_crl_true = 0xff;
+
+static const pki_bytes_t  pki_crl_zero = { (const unsigned char *) "", 1 };
 
 
 size_t
@@ -180,13 +189,12 @@ pki_rc_t
 pki_crl_issue(const pki_crl_plan_t *plan, const pki_crl_entry_t *entries,
     size_t n, unsigned char **der, size_t *len, pki_err_t *err)
 {
-    size_t                room, name_len;
-    pki_rc_t              rc;
-    pki_signer_t         *signer;
-    unsigned char        *buf;
-    pki_der_writer_t      w;
-    const pki_issuer_t   *issuer;
-    const unsigned char  *name;
+    size_t               room;
+    pki_rc_t             rc;
+    unsigned char       *buf;
+    pki_crl_list_t       list;
+    pki_der_writer_t     w;
+    const pki_issuer_t  *issuer;
 
     issuer = plan->issuer;
 
@@ -195,33 +203,38 @@ pki_crl_issue(const pki_crl_plan_t *plan, const pki_crl_entry_t *entries,
         return PKI_ERROR;
     }
 
-    if (X509_NAME_get0_der(X509_get_subject_name(issuer->cert), &name,
-                           &name_len)
+    list.plan = plan;
+    list.entries = entries;
+    list.n = n;
+
+    if (X509_NAME_get0_der(X509_get_subject_name(issuer->cert),
+                           &list.name.data, &list.name.len)
         != 1)
     {
         pki_err_ssl(err, "could not encode the CA's name");
         return PKI_ERROR;
     }
 
-    signer = pki_signer_create(issuer, issuer->cert, issuer->key, err);
-    if (signer == NULL) {
+    list.signer = pki_signer_create(issuer, issuer->cert, issuer->key, err);
+    if (list.signer == NULL) {
         return PKI_ERROR;
     }
 
     rc = PKI_ERROR;
-    room = pki_crl_room(plan, n, name_len) + pki_signer_size(signer);
-    buf = OPENSSL_malloc(room + pki_signer_size(signer));
+    room = pki_crl_room(&list);
+
+    /* the signature is made behind what the writer may use */
+
+    buf = OPENSSL_malloc(room + pki_signer_size(list.signer));
 
     if (buf == NULL) {
         pki_err_ssl(err, "no memory for a CRL of %zu entries", n);
         goto done;
     }
 
-    /* the signature is made behind what the writer may use */
-
     pki_der_writer_init(&w, buf, room);
 
-    rc = pki_crl_write(&w, signer, plan, entries, n, buf + room, err);
+    rc = pki_crl_write(&w, &list, buf + room, err);
     if (rc != PKI_OK) {
         OPENSSL_free(buf);
         goto done;
@@ -232,62 +245,61 @@ pki_crl_issue(const pki_crl_plan_t *plan, const pki_crl_entry_t *entries,
 
 done:
 
-    pki_signer_free(signer);
+    pki_signer_free(list.signer);
 
     return rc;
 }
 
 
 static size_t
-pki_crl_room(const pki_crl_plan_t *plan, size_t n, size_t name_len)
+pki_crl_room(const pki_crl_list_t *list)
 {
-    return PKI_CRL_FIXED_MAX + name_len + n * PKI_CRL_ENTRY_MAX
-           + (plan->freshest ? strlen(plan->freshest) : 0)
-           + (plan->point ? strlen(plan->point) : 0);
+    return PKI_CRL_FIXED_MAX + list->n * PKI_CRL_ENTRY_MAX + list->name.len
+           + (list->plan->freshest ? strlen(list->plan->freshest) : 0)
+           + (list->plan->point ? strlen(list->plan->point) : 0)
+           + pki_signer_size(list->signer);
 }
 
 
 static pki_rc_t
-pki_crl_write(pki_der_writer_t *w, pki_signer_t *signer,
-    const pki_crl_plan_t *plan, const pki_crl_entry_t *entries, size_t n,
+pki_crl_write(pki_der_writer_t *w, const pki_crl_list_t *list,
     unsigned char *sig, pki_err_t *err)
 {
-    size_t       list, tbs, bits, guess, len;
-    pki_bytes_t  algorithm, data;
+    size_t       crl, tbs, bits, guess;
+    pki_bytes_t  algorithm, data, signature;
 
-    algorithm = pki_signer_algorithm(signer, 0);
-    guess = n * PKI_CRL_ENTRY_MAX / 2;
+    algorithm = pki_signer_algorithm(list->signer, 0);
+    guess = list->n * PKI_CRL_ENTRY_MAX / 2;
 
-    list = pki_der_begin(w, PKI_DER_SEQUENCE, guess);
+    crl = pki_der_begin(w, PKI_DER_SEQUENCE, guess);
     tbs = pki_der_begin(w, PKI_DER_SEQUENCE, guess);
 
-    pki_crl_write_tbs(w, algorithm, plan, entries, n);
+    pki_crl_write_tbs(w, list, algorithm);
     pki_der_end(w, tbs);
 
     if (w->failed) {
-        pki_err_set(err, "a CRL with a time that cannot be written");
+        pki_err_set(err, "a CRL with a time that cannot be");
         return PKI_ERROR;
     }
 
     data.data = w->start + tbs;
     data.len = w->pos - data.data;
+    signature.data = sig;
 
-    if (pki_signer_sign(signer, 0, data, sig, &len, err) != PKI_OK) {
+    if (pki_signer_sign(list->signer, 0, data, sig, &signature.len, err)
+        != PKI_OK)
+    {
         return PKI_ERROR;
     }
 
     pki_der_append(w, algorithm);
 
-    bits = pki_der_begin(w, PKI_DER_BIT_STRING, 1 + len);
-    data.data = (const unsigned char *) "";
-    data.len = 1;
-    pki_der_append(w, data);
-    data.data = sig;
-    data.len = len;
-    pki_der_append(w, data);
+    bits = pki_der_begin(w, PKI_DER_BIT_STRING, 1 + signature.len);
+    pki_der_append(w, pki_crl_zero);
+    pki_der_append(w, signature);
     pki_der_end(w, bits);
 
-    pki_der_end(w, list);
+    pki_der_end(w, crl);
 
     if (w->failed) {
         pki_err_set(err, "a CRL became longer than it can");
@@ -301,35 +313,29 @@ pki_crl_write(pki_der_writer_t *w, pki_signer_t *signer,
 /* TBSCertList, RFC 5280, 5.1.2; without entries their list is left out */
 
 static void
-pki_crl_write_tbs(pki_der_writer_t *w, pki_bytes_t algorithm,
-    const pki_crl_plan_t *plan, const pki_crl_entry_t *entries, size_t n)
+pki_crl_write_tbs(pki_der_writer_t *w, const pki_crl_list_t *list,
+    pki_bytes_t algorithm)
 {
-    size_t       i, list;
-    pki_bytes_t  name;
-
-    /* pki_crl_issue() has made sure that this succeeds */
-
-    name.len = 0;
-    (void) X509_NAME_get0_der(X509_get_subject_name(plan->issuer->cert),
-                              &name.data, &name.len);
+    size_t  i, entries;
 
     pki_crl_write_number(w, PKI_CRL_V2);
     pki_der_append(w, algorithm);
-    pki_der_append(w, name);
-    pki_crl_write_time(w, plan->this_update);
-    pki_crl_write_time(w, plan->next_update);
+    pki_der_append(w, list->name);
+    pki_crl_write_time(w, list->plan->this_update);
+    pki_crl_write_time(w, list->plan->next_update);
 
-    if (n != 0) {
-        list = pki_der_begin(w, PKI_DER_SEQUENCE, n * PKI_CRL_ENTRY_MAX / 2);
+    if (list->n != 0) {
+        entries = pki_der_begin(w, PKI_DER_SEQUENCE,
+                                list->n * PKI_CRL_ENTRY_MAX / 2);
 
-        for (i = 0; i < n; i++) {
-            pki_crl_write_entry(w, &entries[i]);
+        for (i = 0; i < list->n; i++) {
+            pki_crl_write_entry(w, &list->entries[i]);
         }
 
-        pki_der_end(w, list);
+        pki_der_end(w, entries);
     }
 
-    pki_crl_write_extensions(w, plan);
+    pki_crl_write_extensions(w, list->plan);
 }
 
 
@@ -373,7 +379,7 @@ pki_crl_write_entry(pki_der_writer_t *w, const pki_crl_entry_t *entry)
 static void
 pki_crl_write_extensions(pki_der_writer_t *w, const pki_crl_plan_t *plan)
 {
-    size_t  tagged, list, extension, octets, points;
+    size_t  tagged, list, extension, octets, points, point;
 
     tagged = pki_der_begin(w, PKI_DER_EXPLICIT(0), 0);
     list = pki_der_begin(w, PKI_DER_SEQUENCE, 0);
@@ -399,9 +405,9 @@ pki_crl_write_extensions(pki_der_writer_t *w, const pki_crl_plan_t *plan)
     if (plan->freshest != NULL && plan->base == 0) {
         extension = pki_crl_begin(w, PKI_CRL_FRESHEST, 0, &octets);
         points = pki_der_begin(w, PKI_DER_SEQUENCE, 0);
-        tagged = pki_der_begin(w, PKI_DER_SEQUENCE, 0);
+        point = pki_der_begin(w, PKI_DER_SEQUENCE, 0);
         pki_crl_write_point(w, plan->freshest);
-        pki_der_end(w, tagged);
+        pki_der_end(w, point);
         pki_der_end(w, points);
         pki_crl_end(w, extension, octets);
     }
@@ -489,9 +495,7 @@ pki_crl_write_integer(pki_der_writer_t *w, const unsigned char *data,
     integer = pki_der_begin(w, PKI_DER_INTEGER, len);
 
     if (data[0] & 0x80) {
-        octets.data = (const unsigned char *) "";
-        octets.len = 1;
-        pki_der_append(w, octets);
+        pki_der_append(w, pki_crl_zero);
     }
 
     octets.data = data;

@@ -40,8 +40,8 @@ typedef struct {
 
 
 /*
- * Sorts entries by serial number, drops the second of two equal ones.
- * Returns how many are left.
+ * Sorts entries by serial number; of those with the same one a final reason
+ * stays before a hold, then the earliest.  Returns how many are left.
  */
 size_t pki_crl_sort(pki_crl_entry_t *entries, size_t n);
 
@@ -55,7 +55,7 @@ pki_rc_t pki_crl_issue(const pki_crl_plan_t *plan,
 
 /*
  * What has changed from base to now, both sorted: entries that are new or
- * have another reason, and REMOVE_FROM_CRL for those that are gone.  Those
+ * say something else, and REMOVE_FROM_CRL for those that are gone.  Those
  * that are gone since their certificate ended are told as well; that does no
  * harm (5.2.4).  delta has room for nbase + nnow.  Returns how many.
  */

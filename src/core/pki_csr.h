@@ -21,17 +21,24 @@
                                            and 500 names in base64 */
 #define PKI_CSR_NAME_MAX  1024          /* of a UPN or an e-mail address; as
                                            PKI_STATE_NAME_MAX */
+#define PKI_CSR_NAMES     500           /* SANs; a certificate with more is too
+                                           long for a TLS record */
+#define PKI_CSR_EKUS      32            /* as PKI_PROFILE_EKUS */
+#define PKI_CSR_CHALLENGE_MAX  255      /* RFC 2985, ub-challenge-password */
 
 
 /* what a request or, when it is renewed, a certificate asks for */
 
 typedef struct {
-    X509_REQ         *req;          /* NULL: from a certificate */
-    EVP_PKEY         *key;          /* the new public key */
+    EVP_PKEY         *key;          /* owned; the new public key */
+    unsigned          key_type;     /* PKI_KEYS_*; one of them */
     X509_NAME        *subject;      /* owned; never NULL, may be empty */
-    GENERAL_NAMES    *sans;         /* owned; NULL: none */
+    GENERAL_NAMES    *sans;         /* owned; DNS, IP, e-mail, URI, UPN, no
+                                       others; NULL: none */
     unsigned          sans_critical:1;
-    EXTENDED_KEY_USAGE  *ekus;      /* owned; NULL: none asked for */
+    unsigned          ekus_critical:1;
+    EXTENDED_KEY_USAGE  *ekus;      /* owned; each once; NULL: none asked
+                                       for */
     int               key_usage;    /* KU_* bits as X509_get_key_usage();
                                        -1: none asked for */
     long long         lifetime;     /* seconds; 0: none asked for */
@@ -81,16 +88,21 @@ typedef struct {
  * in its label, text around it; base64 with or without line ends, padding
  * or the URL alphabet.  Checks the proof of possession, that the key is one
  * of PKI_KEYS_ALL and not known to be weak (RSA exponent 1 or even, a point
- * that is not on its curve), and that the signature's hash is SHA-2 (or the
- * key's own, as in Ed25519).  PKI_INVALID with a sentence for the client in
- * err; PKI_ERROR: memory.  *csr is the caller's, pki_csr_free().
+ * that is not on its curve), and that the signature's hash is SHA-256 or
+ * longer of SHA-2 (or the key's own, as in Ed25519).  Who asks for a CA is
+ * refused.  What names hold is checked by pki_profile_check(), since those of
+ * a renewal do not count and are not always well-formed.  PKI_INVALID with a
+ * sentence for the client in err; PKI_ERROR: memory.  *csr is the caller's,
+ * pki_csr_free().
  */
 pki_rc_t pki_csr_read(pki_bytes_t body, pki_csr_t **csr, pki_err_t *err);
 
 /*
  * What a renewal asks for (RFC 7030, 4.2.2, as its clients use it): subject,
  * names, usages of the old certificate; the key and the lifetime of the
- * request.  The request keeps nothing else of its own.
+ * request.  The request keeps nothing else of its own.  PKI_INVALID: the old
+ * one is a CA's, or its extensions cannot be read; csr is then only good for
+ * pki_csr_free().
  */
 pki_rc_t pki_csr_renew(pki_csr_t *csr, X509 *old, pki_err_t *err);
 
@@ -113,6 +125,16 @@ pki_rc_t pki_csr_claim(const pki_csr_t *csr, pki_bind_t bind,
  * "jamf-user/<number>".  PKI_INVALID: not such an id.
  */
 pki_rc_t pki_claim_user(pki_claim_t *claim, const char *id);
+
+/*
+ * What a user may ask for in self-service, as far as the request tells: each
+ * UPN and e-mail address, also in the subject, is `user`, in any case; a
+ * device certificate may also have the device's id as the first half of a
+ * UPN; no host names or IP addresses.  To be called before pki_claim_user();
+ * who owns the device is the caller's question.  PKI_INVALID with a sentence.
+ */
+pki_rc_t pki_claim_self(const pki_claim_t *claim, const pki_csr_t *csr,
+    const char *user, pki_err_t *err);
 
 /*
  * The first UPN (otherName 1.3.6.1.4.1.311.20.2.3) of the names, or the

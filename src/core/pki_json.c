@@ -24,6 +24,7 @@
 #define PKI_JSON_ECHO      40       /* octets of the input in a message */
 #define PKI_JSON_NUMBER    24       /* "-9223372036854775808" */
 #define PKI_JSON_NO_TYPE   (-1)     /* that a member can have */
+#define PKI_JSON_STRINGS_FIRST  1024    /* octets that an array begins with */
 
 
 typedef struct {
@@ -31,22 +32,28 @@ typedef struct {
     size_t              n;
     pki_json_field_t   *field;      /* whose value comes next */
     int                 inside;     /* of the object */
+    int                 array;      /* inside of one */
+    size_t              size;       /* octets there are for its strings */
     pki_rc_t            rc;         /* of what a callback refused */
     pki_err_t          *err;
 } pki_json_reader_t;
 
 
-static const char *pki_json_check(pki_bytes_t text);
+static pki_rc_t pki_json_object_read(pki_bytes_t text, size_t max,
+    pki_json_field_t *fields, size_t n, pki_err_t *err);
+static const char *pki_json_check(pki_bytes_t text, size_t max);
 static size_t pki_json_escape(const unsigned char *p, size_t len);
 static long pki_json_unit(const unsigned char *p, size_t len);
 
 static int pki_json_on_map(void *ctx);
 static int pki_json_on_array(void *ctx);
+static int pki_json_on_array_end(void *ctx);
 static int pki_json_on_name(void *ctx, const unsigned char *p, size_t len);
 static int pki_json_on_null(void *ctx);
 static int pki_json_on_boolean(void *ctx, int yes);
 static int pki_json_on_number(void *ctx, const char *p, size_t len);
 static int pki_json_on_string(void *ctx, const unsigned char *p, size_t len);
+static char *pki_json_room(pki_json_reader_t *r, size_t len);
 static int pki_json_expect(pki_json_reader_t *r, int type);
 static int pki_json_refuse(pki_json_reader_t *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -55,7 +62,8 @@ static int pki_json_refuse(pki_json_reader_t *r, const char *fmt, ...)
 static const char  *const pki_json_types[] = {
     "a string",
     "an integer",
-    "true or false"
+    "true or false",
+    "an array of strings"
 };
 
 
@@ -70,13 +78,29 @@ static const yajl_callbacks  pki_json_callbacks = {
     pki_json_on_name,
     NULL,
     pki_json_on_array,
-    NULL
+    pki_json_on_array_end
 };
 
 
 pki_rc_t
 pki_json_read(pki_bytes_t text, pki_json_field_t *fields, size_t n,
     pki_err_t *err)
+{
+    return pki_json_object_read(text, PKI_JSON_TEXT_MAX, fields, n, err);
+}
+
+
+pki_rc_t
+pki_json_read_long(pki_bytes_t text, pki_json_field_t *fields, size_t n,
+    pki_err_t *err)
+{
+    return pki_json_object_read(text, PKI_JSON_LONG_MAX, fields, n, err);
+}
+
+
+static pki_rc_t
+pki_json_object_read(pki_bytes_t text, size_t max, pki_json_field_t *fields,
+    size_t n, pki_err_t *err)
 {
     size_t              i;
     pki_rc_t            rc;
@@ -91,7 +115,7 @@ pki_json_read(pki_bytes_t text, pki_json_field_t *fields, size_t n,
         fields[i].len = 0;
     }
 
-    reason = pki_json_check(text);
+    reason = pki_json_check(text, max);
 
     if (reason) {
         pki_err_set(err, "the text %s", reason);
@@ -138,7 +162,7 @@ pki_json_free(pki_json_field_t *fields, size_t n)
 /* What is wrong with a text before its grammar; NULL: nothing. */
 
 static const char *
-pki_json_check(pki_bytes_t text)
+pki_json_check(pki_bytes_t text, size_t max)
 {
     size_t  i, n;
 
@@ -146,7 +170,7 @@ pki_json_check(pki_bytes_t text)
         return "is empty";
     }
 
-    if (text.len > PKI_JSON_TEXT_MAX) {
+    if (text.len > max) {
         return "is too long";
     }
 
@@ -287,7 +311,28 @@ pki_json_on_map(void *ctx)
 static int
 pki_json_on_array(void *ctx)
 {
-    return pki_json_expect(ctx, PKI_JSON_NO_TYPE);
+    pki_json_reader_t  *r = ctx;
+
+    if (!pki_json_expect(r, r->array ? PKI_JSON_NO_TYPE : PKI_JSON_STRINGS)) {
+        return 0;
+    }
+
+    r->array = 1;
+    r->size = 0;
+    r->field->given = 1;
+
+    return 1;
+}
+
+
+static int
+pki_json_on_array_end(void *ctx)
+{
+    pki_json_reader_t  *r = ctx;
+
+    r->array = 0;
+
+    return 1;
 }
 
 
@@ -340,7 +385,7 @@ pki_json_on_null(void *ctx)
 {
     pki_json_reader_t  *r = ctx;
 
-    if (r->inside && r->field->nullable) {
+    if (r->inside && !r->array && r->field->nullable) {
         return 1;
     }
 
@@ -413,9 +458,10 @@ pki_json_on_string(void *ctx, const unsigned char *p, size_t len)
 {
     pki_json_reader_t  *r = ctx;
 
+    char              *string;
     pki_json_field_t  *field;
 
-    if (!pki_json_expect(r, PKI_JSON_STRING)) {
+    if (!pki_json_expect(r, r->array ? PKI_JSON_STRINGS : PKI_JSON_STRING)) {
         return 0;
     }
 
@@ -431,23 +477,67 @@ pki_json_on_string(void *ctx, const unsigned char *p, size_t len)
                                field->name);
     }
 
-    field->string = OPENSSL_malloc(len + 1);
+    if (r->array && field->integer == (long long) field->items) {
+        return pki_json_refuse(r, "the member \"%s\" has more than %zu "
+                               "strings", field->name, field->items);
+    }
 
-    if (field->string == NULL) {
+    string = pki_json_room(r, len + 1);
+
+    if (string == NULL) {
         pki_err_ssl(r->err, "no memory to read JSON");
         r->rc = PKI_ERROR;
         return 0;
     }
 
     if (len) {
-        memcpy(field->string, p, len);
+        memcpy(string, p, len);
     }
 
-    field->string[len] = '\0';
-    field->len = len;
-    field->given = 1;
+    string[len] = '\0';
+
+    if (r->array) {
+        field->len += len + 1;
+        field->integer++;
+
+    } else {
+        field->len = len;
+        field->given = 1;
+    }
 
     return 1;
+}
+
+
+/* Where the next string of the field goes; NULL: no memory. */
+
+static char *
+pki_json_room(pki_json_reader_t *r, size_t len)
+{
+    char              *grown;
+    size_t             size;
+    pki_json_field_t  *field;
+
+    field = r->field;
+
+    if (!r->array) {
+        field->string = OPENSSL_malloc(len);
+        return field->string;
+    }
+
+    if (r->size - field->len < len) {
+        size = 2 * r->size + len + PKI_JSON_STRINGS_FIRST;
+        grown = OPENSSL_realloc(field->string, size);
+
+        if (grown == NULL) {
+            return NULL;
+        }
+
+        field->string = grown;
+        r->size = size;
+    }
+
+    return field->string + field->len;
 }
 
 

@@ -1,8 +1,8 @@
 
 /*
- * JSON within bounds: a strict reader of one flat object into named fields,
- * over yajl (streaming only: its tree API has leaked before), and a writer
- * that grows a buffer.
+ * JSON within bounds: a strict reader of one flat object, whose members may
+ * be arrays of strings, into named fields, over yajl (streaming only: its
+ * tree API has leaked before), and a writer that grows a buffer.
  */
 
 #ifndef PKI_JSON_H
@@ -13,12 +13,15 @@
 
 
 #define PKI_JSON_TEXT_MAX  65536    /* octets that a reader looks at */
+#define PKI_JSON_LONG_MAX  1048576  /* or, where there are arrays: 10,000
+                                       serial numbers and some air */
 
 
 typedef enum {
     PKI_JSON_STRING = 0,
     PKI_JSON_INTEGER,
-    PKI_JSON_BOOLEAN
+    PKI_JSON_BOOLEAN,
+    PKI_JSON_STRINGS                /* an array of them */
 } pki_json_type_t;
 
 
@@ -30,12 +33,17 @@ typedef struct {
     unsigned          required:1;
     unsigned          nullable:1;   /* null reads as not given */
     size_t            max;          /* octets of a string */
+    size_t            items;        /* of an array, at most */
 
     unsigned          seen:1;       /* out: present, also as null */
     unsigned          given:1;      /* out: present and not null */
-    long long         integer;      /* out; also 0 or 1 of a boolean */
-    char             *string;       /* out; terminated; pki_json_free() */
-    size_t            len;
+    long long         integer;      /* out; also 0 or 1 of a boolean, and
+                                       the number of strings */
+    char             *string;       /* out; terminated; strings one after the
+                                       other, each terminated, or NULL when
+                                       there are none; pki_json_free() */
+    size_t            len;          /* of all that, but the last zero octet
+                                       of a PKI_JSON_STRING */
 } pki_json_field_t;
 
 
@@ -43,13 +51,17 @@ typedef struct {
  * Reads one object.  PKI_INVALID with a sentence for the caller's user in
  * err: longer than PKI_JSON_TEXT_MAX, not JSON, not one object, nested
  * values, an unknown or repeated member, a wrong type, a string that is too
- * long, not UTF-8 or holds a NUL, an integer with a fraction or out of
- * range, a required member missing, anything after the object.  PKI_ERROR:
- * memory.  Strings read so far are the fields' in any case: call
- * pki_json_free() after each call.
+ * long, not UTF-8 or holds a NUL, too many strings, an integer with a
+ * fraction or out of range, a required member missing, anything after the
+ * object.  PKI_ERROR: memory.  Strings read so far are the fields' in any
+ * case: call pki_json_free() after each call.
  */
 pki_rc_t pki_json_read(pki_bytes_t text, pki_json_field_t *fields, size_t n,
     pki_err_t *err);
+
+/* The same for a text of up to PKI_JSON_LONG_MAX octets. */
+pki_rc_t pki_json_read_long(pki_bytes_t text, pki_json_field_t *fields,
+    size_t n, pki_err_t *err);
 void pki_json_free(pki_json_field_t *fields, size_t n);
 
 /*

@@ -3,13 +3,13 @@
  * A row: what the search knows of a certificate, as one line of text in a
  * page; and the filter that goes over pages.
  *
- *   status serial not_before not_after issued source kind thumbprint
- *   object object2 subject sans upn requester
+ *   status not_before not_after issued source kind object object2
+ *   serial thumbprint subject sans upn requester
  *
  * Fields are apart by a tab and the line ends with a line feed, neither of
  * which a field can hold.  The first octet is the manual status, so that
  * Redis can change it in place: '-', or the CRLReason as one digit of
- * hexadecimal.
+ * hexadecimal.  Texts are looked for from the serial on.
  */
 
 #ifndef PKI_ROW_H
@@ -22,7 +22,7 @@
 
 #define PKI_ROW_MAX       8192      /* octets of a line; long names are cut to
                                        fit */
-#define PKI_ROW_PAGE      (64 * 1024)   /* a page is full then */
+#define PKI_ROW_PAGE      (64 * 1024)   /* a page is full near it */
 #define PKI_ROW_TEXT_MAX  256       /* octets to look for */
 #define PKI_ROW_SOURCES   16
 
@@ -85,6 +85,7 @@ typedef struct {
     char              text[PKI_ROW_TEXT_MAX + 1];   /* folded by
                                                        pki_filter_text() */
     size_t            len;
+    unsigned char     rare[2];      /* where its rarest characters stand */
     pki_validity_t    validity;
     unsigned          types;        /* PKI_TYPE_*; 0: all */
     unsigned          sources;      /* 1 << pki_row_source_t; 0: all */
@@ -112,21 +113,23 @@ size_t pki_row_write(const pki_row_t *row, char *line);
  */
 pki_rc_t pki_row_next(pki_bytes_t *page, pki_row_t *row);
 
-/* Sets the text to look for; PKI_INVALID: too long. */
+/*
+ * Sets the text to look for.  PKI_INVALID: it is too long, or has a control
+ * character, which no row has.
+ */
 pki_rc_t pki_filter_text(pki_filter_t *filter, const char *text, size_t len);
 
-/* Does the row pass? */
+/* Does the row pass, with its text and all? */
 int pki_filter_match(const pki_filter_t *filter, const pki_row_t *row,
     time_t now);
 
 /*
- * The fast way over a page: the offset of the next line from `from` on whose
- * octets hold the filter's text; page.len: none.  Without a text it is the
- * line at `from`.  folded has room for page.len octets and is made in the
- * first call, with from 0.  Case is folded for ASCII only.
+ * The fast way over a page: the offset of the next line from `from`, the
+ * beginning of a line, whose texts hold the filter's text; page.len: none.
+ * Without a text it is the line at `from`.  Case is folded for ASCII only.
  */
 size_t pki_filter_find(const pki_filter_t *filter, pki_bytes_t page,
-    size_t from, char *folded);
+    size_t from);
 
 /* "Static", "DC", "User", "Device". */
 const char *pki_row_type_name(pki_kind_t kind);

@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pki_book.h"
 #include "pki_state.h"
 
 
-#define FUZZ_SENT_MAX   32
+#define FUZZ_SENT_MAX   40
 #define FUZZ_ARRAY_MAX  4096    /* hiredis believes any length */
 
 
@@ -40,8 +41,12 @@ static void fuzz_synced(void *data, pki_store_result_t result,
 static void fuzz_listed(void *data, pki_store_result_t result,
     const pki_state_item_t *items, size_t n, unsigned long long next,
     const char *error);
+static void fuzz_values(void *data, pki_store_result_t result,
+    const pki_bytes_t *values, size_t n, unsigned long long next,
+    const char *error);
 static void fuzz_revocation(const pki_revocation_t *revocation);
 static unsigned fuzz_verbs(unsigned which, int *calls);
+static unsigned fuzz_books(unsigned which, int *calls);
 static unsigned fuzz_states(unsigned which, int *calls);
 static void fuzz_replies(const uint8_t *data, size_t size);
 static void fuzz_records(pki_bytes_t text);
@@ -51,6 +56,7 @@ static pki_redis_t                  fuzz_transport = { fuzz_send };
 static fuzz_sent_t                  fuzz_sent[FUZZ_SENT_MAX];
 static unsigned                     fuzz_first;
 static unsigned                     fuzz_last;
+static volatile unsigned            fuzz_read;  /* each octet has been */
 static redisReplyObjectFunctions    fuzz_functions;
 static void *(*fuzz_create_array)(const redisReadTask *task, int elements);
 
@@ -101,7 +107,7 @@ fuzz_send(pki_redis_t *redis, int argc, const char **argv,
     (void) redis;
 
     for (i = 0; i < argc; i++) {
-        fuzz_check(strlen(argv[i]) == argvlen[i]);
+        fuzz_read += memchr(argv[i], 0, argvlen[i]) != NULL;
     }
 
     fuzz_check(fuzz_last < FUZZ_SENT_MAX);
@@ -244,6 +250,23 @@ fuzz_listed(void *data, pki_store_result_t result,
 
 
 static void
+fuzz_values(void *data, pki_store_result_t result, const pki_bytes_t *values,
+    size_t n, unsigned long long next, const char *error)
+{
+    size_t  i;
+
+    fuzz_done(data, result, (long long) n, error);
+    fuzz_check(result == PKI_STORE_DONE || (n == 0 && next == 0));
+
+    for (i = 0; i < n; i++) {
+        fuzz_check(values[i].len == 0 || values[i].data != NULL);
+        fuzz_read += values[i].len
+                     && memchr(values[i].data, 0, values[i].len) != NULL;
+    }
+}
+
+
+static void
 fuzz_revocation(const pki_revocation_t *revocation)
 {
     size_t  i;
@@ -265,7 +288,6 @@ fuzz_verbs(unsigned which, int *calls)
 {
     unsigned            n;
     pki_actor_t         actor = { "who", "from", NULL, 1 };
-    pki_record_t        record = { 1, 2, "API", "who" };
     pki_serial_t        serial = { { 0x40 }, 1 };
     pki_revocation_t    revocation = { PKI_REASON_SUPERSEDED, 1, 0, "who" };
     pki_store_query_t   query;
@@ -300,13 +322,43 @@ fuzz_verbs(unsigned which, int *calls)
         n++;
     }
 
-    if (which & 0x08) {
-        pki_store_record(&fuzz_transport, "ca", &serial, &record, fuzz_done,
-                         calls);
-        n++;
+    return n + fuzz_books(which, calls) + fuzz_states(which, calls);
+}
+
+
+static unsigned
+fuzz_books(unsigned which, int *calls)
+{
+    pki_row_t          row;
+    pki_redis_t       *redis;
+    pki_actor_t        actor = { "who", "from", NULL, 1 };
+    pki_serial_t       serials[2] = { { { 0x40 }, 1 }, { { 0x41 }, 1 } };
+    pki_book_entry_t   entry = { &row, { NULL, 0 } };
+    static const char  sha1[] = "0123456789abcdefABCDEF000000000000000000";
+
+    if (!(which & 0x08)) {
+        return 0;
     }
 
-    return n + fuzz_states(which, calls);
+    memset(&row, 0, sizeof(row));
+    row.serial = serials[0];
+    row.thumbprint.data = (const unsigned char *) sha1;
+    row.thumbprint.len = sizeof(sha1) - 1;
+    entry.der = row.thumbprint;
+
+    redis = &fuzz_transport;
+
+    pki_book_record(redis, "ca", &entry, "issue", &actor, fuzz_done, calls);
+    pki_book_newest(redis, "ca", fuzz_done, calls);
+    pki_book_page(redis, "ca", 1, fuzz_values, calls);
+    pki_book_rows(redis, "ca", serials, 2, fuzz_values, calls);
+    pki_book_thumbprint(redis, "ca", sha1, fuzz_values, calls);
+    pki_book_object(redis, "ca", "device/1", 0, fuzz_values, calls);
+    pki_book_revocations(redis, "ca", serials, 2, fuzz_values, calls);
+    pki_book_revoked(redis, "ca", 0, fuzz_values, calls);
+    pki_book_history(redis, "ca", serials, 0, fuzz_values, calls);
+
+    return 9;
 }
 
 

@@ -12,14 +12,17 @@
 #include "pki_json.h"
 
 
-#define TEST_FIELDS  4
+#define TEST_FIELDS  5
+#define TEST_ITEMS   3
 
 
 static const pki_json_field_t  test_fields[TEST_FIELDS] = {
     { .name = "revocationReason", .type = PKI_JSON_INTEGER, .required = 1 },
     { .name = "revoker", .type = PKI_JSON_STRING, .nullable = 1, .max = 16 },
     { .name = "force", .type = PKI_JSON_BOOLEAN },
-    { .name = "note", .type = PKI_JSON_STRING, .max = 0 }
+    { .name = "note", .type = PKI_JSON_STRING, .max = 0 },
+    { .name = "list", .type = PKI_JSON_STRINGS, .nullable = 1, .max = 4,
+      .items = TEST_ITEMS }
 };
 
 
@@ -43,6 +46,9 @@ static const test_case_t  test_cases[] = {
     { "{" R "1,\"revoker\":null}", NULL },
     { "{" R "1,\"note\":\"\"}", NULL },
     { "{" R "-0}", NULL },
+    { "{" R "1,\"list\":[]}", NULL },
+    { "{" R "1,\"list\":null}", NULL },
+    { "{\"list\":[\"a\",\"\",\"abcd\"]," R "1}", NULL },
 
     /* not JSON */
 
@@ -161,7 +167,32 @@ static const test_case_t  test_cases[] = {
       "the text has an escape of half a surrogate pair" },
     { "{\"revoker\":\"\\ud83d\\ud83d\"}",
       "the text has an escape of half a surrogate pair" },
-    { "\\ud83d", "the text has an escape of half a surrogate pair" }
+    { "\\ud83d", "the text has an escape of half a surrogate pair" },
+
+    /* arrays */
+
+    { "{\"list\":\"a\"}", "the member \"list\" must be an array of strings" },
+    { "{\"list\":1}", "the member \"list\" must be an array of strings" },
+    { "{\"list\":{}}", "the member \"list\" must be an array of strings" },
+    { "{\"list\":[1]}", "the member \"list\" must be an array of strings" },
+    { "{\"list\":[true]}", "the member \"list\" must be an array of strings"
+    },
+    { "{\"list\":[null]}", "the member \"list\" must be an array of strings"
+    },
+    { "{\"list\":[[]]}", "the member \"list\" must be an array of strings" },
+    { "{\"list\":[\"a\",{}]}",
+      "the member \"list\" must be an array of strings" },
+    { "{\"list\":[\"abcde\"]}", "the member \"list\" is longer than 4 octets"
+    },
+    { "{\"list\":[\"a\\u0000\"]}", "the member \"list\" holds a NUL" },
+    { "{\"list\":[\"a\",\"b\",\"c\",\"d\"]}",
+      "the member \"list\" has more than 3 strings" },
+    { "{\"list\":[\"a\",\"b\"],\"list\":[\"c\"]}",
+      "the member \"list\" is given twice" },
+    { "{\"list\":[\"a\"", NOT_JSON "parse error: premature EOF" },
+    { "{\"list\":[\"a\"}", NOT_JSON "parse error: after array element, I "
+      "expect ',' or ']'" },
+    { "{\"revoker\":[\"a\"]}", "the member \"revoker\" must be a string" }
 };
 
 
@@ -310,6 +341,80 @@ test_values(void)
                          NULL), PKI_OK, "no members, none given");
     is_int(pki_json_read((pki_bytes_t) { (unsigned char *) "{\"a\":1}", 7 },
                          NULL, 0, NULL), PKI_INVALID, "or one given");
+}
+
+
+static void
+test_strings(void)
+{
+    char              *text;
+    size_t             i, len, at;
+    pki_err_t          err;
+    pki_bytes_t        bytes;
+    const char        *list;
+    pki_json_field_t   f[TEST_FIELDS], many;
+
+    list = "{\"list\":[\"a\",\"\",\"abcd\"],\"revocationReason\":1}";
+
+    is_int(test_read(list, strlen(list), f, &err), PKI_OK, "strings");
+    is_int(f[4].integer, 3, "three");
+    is_int(f[4].len, 8, "with a zero octet each");
+    ok(f[4].given && memcmp(f[4].string, "a\0\0abcd", 8) == 0, "in order");
+    pki_json_free(f, TEST_FIELDS);
+
+    list = "{\"list\":[],\"revocationReason\":1}";
+
+    is_int(test_read(list, strlen(list), f, &err), PKI_OK, "no strings");
+    ok(f[4].given && f[4].integer == 0 && f[4].len == 0, "but given");
+    pki_json_free(f, TEST_FIELDS);
+
+    /* as many as a long text holds */
+
+    text = malloc(PKI_JSON_LONG_MAX + 1);
+
+    if (text == NULL) {
+        printf("Bail out! no memory\n");
+        exit(1);
+    }
+
+    memset(text, ' ', PKI_JSON_LONG_MAX + 1);
+    len = snprintf(text, 16, "{\"list\":[");
+
+    for (i = 0; i < 10000; i++) {
+        len += snprintf(text + len, 64, "%s\"%040zX\"", i ? "," : "", i);
+    }
+
+    memcpy(text + len, "]}", 2);
+
+    memset(&many, 0, sizeof(pki_json_field_t));
+    many.name = "list";
+    many.type = PKI_JSON_STRINGS;
+    many.max = 40;
+    many.items = 10000;
+
+    bytes.data = (unsigned char *) text;
+    bytes.len = PKI_JSON_LONG_MAX;
+
+    is_int(pki_json_read(bytes, &many, 1, &err), PKI_INVALID,
+           "a long text is not for everybody");
+    pki_json_free(&many, 1);
+
+    is_int(pki_json_read_long(bytes, &many, 1, &err), PKI_OK, "a long text");
+    is_int(many.integer, 10000, "all strings");
+    is_int(many.len, 10000 * 41, "in full");
+
+    at = 9999 * 41;
+    is_str(many.string ? many.string + at : NULL,
+           "000000000000000000000000000000000000270F", "the last one");
+    pki_json_free(&many, 1);
+
+    bytes.len++;
+    is_int(pki_json_read_long(bytes, &many, 1, &err), PKI_INVALID,
+           "one octet more");
+    is_str(err.text, "the text is too long", "is too many");
+    pki_json_free(&many, 1);
+
+    free(text);
 }
 
 
@@ -476,12 +581,13 @@ main(void)
     size_t       i;
     char         text[3000];
     static char  good[] = "{\"revocationReason\":1,\"revoker\":\"a\\nb\","
-                          "\"note\":\"\"}";
+                          "\"note\":\"\",\"list\":[\"a\",\"b\"]}";
 
     pki_test_alloc_hook();
 
     test_table();
     test_values();
+    test_strings();
     test_nul();
     test_truncated();
     test_long();
