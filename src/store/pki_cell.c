@@ -410,6 +410,15 @@ pki_cell_arg(pki_cell_args_t *args, const char *arg)
 
 
 void
+pki_cell_arg_bytes(pki_cell_args_t *args, pki_bytes_t arg)
+{
+    args->argv[args->argc] = (const char *) arg.data;
+    args->len[args->argc] = arg.len;
+    args->argc++;
+}
+
+
+void
 pki_cell_send(pki_redis_t *redis, const pki_cell_args_t *args,
     pki_redis_reply_pt reply, void *data)
 {

@@ -12,7 +12,7 @@
 #include "pki_state.h"
 
 
-#define PKI_CELL_ARGS  20               /* of one command */
+#define PKI_CELL_ARGS  (PKI_BOOK_SERIALS + 8)   /* of one command */
 
 
 typedef enum {
@@ -74,6 +74,7 @@ void pki_cell_fail(const pki_cell_t *cell, const char *error);
 
 /* Adds an argument, which must live until the command is sent. */
 void pki_cell_arg(pki_cell_args_t *args, const char *arg);
+void pki_cell_arg_bytes(pki_cell_args_t *args, pki_bytes_t arg);
 
 void pki_cell_send(pki_redis_t *redis, const pki_cell_args_t *args,
     pki_redis_reply_pt reply, void *data);

@@ -50,20 +50,26 @@ void pki_list_slice(pki_redis_t *redis, const char *issuer, pki_list_e which,
     unsigned long long number, size_t from, pki_book_values_pt values,
     void *data);
 
-/* Takes or renews the lease, as pki_state_lease(); gives it back. */
+/* Takes or renews the lease, as pki_state_lease(), for ttl milliseconds;
+   gives it back. */
 void pki_list_lease(pki_redis_t *redis, const char *issuer,
     const char *token, long ttl, pki_store_done_pt done, void *data);
 void pki_list_unlease(pki_redis_t *redis, const char *issuer,
     const char *token, pki_store_done_pt done, void *data);
 
-/* The next CRLNumber, which nobody else gets: n.  CONFLICT: no lease. */
+/* The next CRLNumber, which nobody else gets: n; not less than Redis' clock,
+   so that numbers go on upwards after Redis has lost its data.  CONFLICT: no
+   lease. */
 void pki_list_number(pki_redis_t *redis, const char *issuer,
     const char *token, pki_store_done_pt done, void *data);
 
 /*
- * Publishes: stores the DER (kept until well after next_update), then the
- * hash, then the news.  CONFLICT: the token does not hold the lease, or a
- * newer number is published; nothing was changed.
+ * Publishes: stores the DER, then the news and the hash that names it; len
+ * and etag of info are not used, they are made from the DER.  A list is kept
+ * until an hour after next_update; when it is no longer the newest, for ten
+ * minutes, or for as long as the delta names it as its base.  CONFLICT: the
+ * token does not hold the lease, or this number or a newer one is published;
+ * then nobody sees what was stored.
  */
 void pki_list_publish(pki_redis_t *redis, const char *issuer,
     const char *token, pki_list_e which, const pki_list_info_t *info,

@@ -10,10 +10,16 @@
 
 #include "pki_record.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 
+#define PKI_RECORD_VERSION  2           /* of a certificate, the newest */
+
+
+static pki_rc_t pki_record_line(pki_bytes_t *rest, long long version,
+    pki_record_t *record);
 static pki_rc_t pki_record_version(pki_bytes_t *rest);
 static pki_rc_t pki_record_field(pki_bytes_t *rest, pki_bytes_t *field);
 static pki_rc_t pki_record_field_number(pki_bytes_t *rest, long long max,
@@ -70,10 +76,11 @@ pki_owner_object(char *owner, const char *directory, const char *id)
 pki_rc_t
 pki_record_read(pki_bytes_t text, pki_record_t *record)
 {
-    long long    not_before, not_after;
+    long long    version, not_before, not_after;
     pki_bytes_t  source;
 
-    if (pki_record_version(&text) != PKI_OK
+    if (pki_record_field_number(&text, PKI_RECORD_VERSION, &version) != PKI_OK
+        || version == 0
         || pki_record_field_number(&text, PKI_RECORD_TIME_MAX, &not_before)
            != PKI_OK
         || pki_record_field_number(&text, PKI_RECORD_TIME_MAX, &not_after)
@@ -83,6 +90,7 @@ pki_record_read(pki_bytes_t text, pki_record_t *record)
         || pki_record_words(source, record->source,
                             sizeof(record->source) - 1)
            != PKI_OK
+        || pki_record_line(&text, version, record) != PKI_OK
         || pki_record_words(text, record->requester, PKI_STORE_WHO_MAX)
            != PKI_OK)
     {
@@ -91,6 +99,38 @@ pki_record_read(pki_bytes_t text, pki_record_t *record)
 
     record->not_before = (time_t) not_before;
     record->not_after = (time_t) not_after;
+
+    return PKI_OK;
+}
+
+
+/* Where the line stands; certificates of version 1 have none. */
+
+static pki_rc_t
+pki_record_line(pki_bytes_t *rest, long long version, pki_record_t *record)
+{
+    long long    page, offset, length;
+    pki_bytes_t  id;
+
+    page = 0;
+    offset = 0;
+    length = 0;
+
+    if (version != 1
+        && (pki_record_field_number(rest, LLONG_MAX, &page) != PKI_OK
+            || pki_record_field_number(rest, PKI_RECORD_OFFSET_MAX, &offset)
+               != PKI_OK
+            || pki_record_field_number(rest, PKI_RECORD_OFFSET_MAX, &length)
+               != PKI_OK
+            || pki_record_field(rest, &id) != PKI_OK
+            || page == 0 || length == 0 || id.len == 0))
+    {
+        return PKI_INVALID;
+    }
+
+    record->page = (unsigned long long) page;
+    record->offset = (size_t) offset;
+    record->length = (size_t) length;
 
     return PKI_OK;
 }
@@ -189,29 +229,19 @@ pki_record_clean(char *dst, const char *src)
 }
 
 
-pki_rc_t
-pki_record_write(char *text, const pki_record_t *record)
+void
+pki_record_key(char *key, const char *name, const char *kind, const char *id)
 {
-    char          requester[PKI_STORE_WHO_MAX + 1];
-    pki_bytes_t   bytes;
-    pki_record_t  same;
+    (void) snprintf(key, PKI_RECORD_KEY_SIZE, "pki:{%s}:%s%s", name, kind,
+                    id);
+}
 
-    pki_record_clean(requester, record->requester);
 
-    (void) snprintf(text, PKI_RECORD_SIZE, "1 %lld %lld %s %s",
-                    (long long) record->not_before,
-                    (long long) record->not_after, record->source, requester);
-
-    bytes.data = (unsigned char *) text;
-    bytes.len = strlen(text);
-
-    if (pki_record_read(bytes, &same) != PKI_OK
-        || strcmp(same.source, record->source) != 0)
-    {
-        return PKI_INVALID;
-    }
-
-    return PKI_OK;
+int
+pki_record_serial_valid(const pki_serial_t *serial)
+{
+    return serial->len >= 1 && serial->len <= PKI_SERIAL_LEN
+           && serial->data[0] != 0;
 }
 
 

@@ -14,7 +14,9 @@
 
 #define PKI_RECORD_TIME_MAX   253402300799LL    /* end of the year 9999 */
 #define PKI_RECORD_STATE_MAX  0xffff            /* room for later bits */
+#define PKI_RECORD_OFFSET_MAX 0xffffffffLL      /* in a page, and of a line */
 #define PKI_RECORD_SIZE       (PKI_STORE_WHO_MAX + 96)
+#define PKI_RECORD_KEY_SIZE   (PKI_OWNER_SIZE + 16)
 
 
 /*
@@ -25,11 +27,11 @@
  */
 void pki_record_clean(char *dst, const char *src);
 
-/*
- * Writes the record of a certificate to text[PKI_RECORD_SIZE].
- * PKI_INVALID: pki_record_read() would not read it, or otherwise.
- */
-pki_rc_t pki_record_write(char *text, const pki_record_t *record);
+/* Writes "pki:{name}:", kind and id to key[PKI_RECORD_KEY_SIZE]. */
+void pki_record_key(char *key, const char *name, const char *kind,
+    const char *id);
+
+int pki_record_serial_valid(const pki_serial_t *serial);
 
 int pki_record_time_valid(time_t t);
 

@@ -16,7 +16,6 @@
 #include <openssl/crypto.h>
 
 
-#define PKI_STORE_KEY_SIZE    (PKI_OWNER_SIZE + 16)
 #define PKI_STORE_FIELD_SIZE  (PKI_NAME_MAX + 4)
 #define PKI_STORE_PUSH        "push"    /* where nobody polls */
 
@@ -33,9 +32,11 @@ typedef struct {
 /* the arguments that revoke and release share, as text */
 
 typedef struct {
-    char               revoked[PKI_STORE_KEY_SIZE];
-    char               audit[PKI_STORE_KEY_SIZE];
-    char               cert[PKI_STORE_KEY_SIZE];
+    char               revoked[PKI_RECORD_KEY_SIZE];
+    char               audit[PKI_RECORD_KEY_SIZE];
+    char               cert[PKI_RECORD_KEY_SIZE];
+    char               history[PKI_RECORD_KEY_SIZE];
+    char               page[PKI_RECORD_KEY_SIZE];
     char               owner[PKI_OWNER_SIZE];
     char               serial[PKI_SERIAL_HEX_SIZE];
     char               who[PKI_STORE_WHO_MAX + 1];
@@ -60,12 +61,11 @@ static const char *pki_store_change_check(const char *issuer,
     const pki_serial_t *serial, const pki_actor_t *actor);
 static void pki_store_change_init(pki_store_change_t *change,
     const char *issuer, const pki_serial_t *serial, const pki_actor_t *actor);
+static void pki_store_change_args(pki_cell_args_t *args,
+    const pki_store_change_t *change);
 static void pki_store_changed_reply(void *data, const redisReply *reply);
 
 static int pki_store_name_valid(const char *name);
-static int pki_store_serial_valid(const pki_serial_t *serial);
-static void pki_store_key(char *key, const char *name, const char *kind,
-    const char *id);
 
 
 void
@@ -136,16 +136,7 @@ pki_store_revoke(pki_redis_t *redis, const char *issuer,
     args.argc = 0;
     pki_cell_arg(&args, "EVAL");
     pki_cell_arg(&args, pki_store_lua_revoke);
-    pki_cell_arg(&args, "3");
-    pki_cell_arg(&args, change.revoked);
-    pki_cell_arg(&args, change.audit);
-    pki_cell_arg(&args, change.cert);
-    pki_cell_arg(&args, change.serial);
-    pki_cell_arg(&args, change.owner);
-    pki_cell_arg(&args, change.who);
-    pki_cell_arg(&args, change.from);
-    pki_cell_arg(&args, change.why);
-    pki_cell_arg(&args, change.at);
+    pki_store_change_args(&args, &change);
     pki_cell_arg(&args, reason);
     pki_cell_arg(&args, at);
     pki_cell_arg(&args, rest);
@@ -178,59 +169,9 @@ pki_store_release(pki_redis_t *redis, const char *issuer,
     args.argc = 0;
     pki_cell_arg(&args, "EVAL");
     pki_cell_arg(&args, pki_store_lua_release);
-    pki_cell_arg(&args, "2");
-    pki_cell_arg(&args, change.revoked);
-    pki_cell_arg(&args, change.audit);
-    pki_cell_arg(&args, change.serial);
-    pki_cell_arg(&args, change.owner);
-    pki_cell_arg(&args, change.who);
-    pki_cell_arg(&args, change.from);
-    pki_cell_arg(&args, change.why);
-    pki_cell_arg(&args, change.at);
+    pki_store_change_args(&args, &change);
 
     pki_cell_send(redis, &args, pki_store_changed_reply, cell);
-}
-
-
-void
-pki_store_record(pki_redis_t *redis, const char *issuer,
-    const pki_serial_t *serial, const pki_record_t *record,
-    pki_store_done_pt done, void *data)
-{
-    char             key[PKI_STORE_KEY_SIZE], owner[PKI_OWNER_SIZE];
-    char             text[PKI_RECORD_SIZE], hex[PKI_SERIAL_HEX_SIZE];
-    const char      *refused;
-    pki_cell_args_t  args;
-    pki_cell_t      *cell;
-
-    refused = NULL;
-
-    if (!pki_store_name_valid(issuer) || !pki_store_serial_valid(serial)) {
-        refused = "an issuer or a serial number that cannot be";
-
-    } else if (pki_record_write(text, record) != PKI_OK) {
-        refused = "a record with a time or a source that cannot be";
-    }
-
-    cell = pki_cell_begin(redis, PKI_CELL_DONE, (pki_cell_call_pt) done,
-                          data, refused, sizeof(pki_cell_t));
-    if (cell == NULL) {
-        return;
-    }
-
-    (void) pki_serial_to_text(serial, hex);
-    pki_store_key(key, issuer, "cert:", hex);
-    (void) pki_owner_cert(owner, issuer, serial);
-
-    args.argc = 0;
-    pki_cell_arg(&args, "EVAL");
-    pki_cell_arg(&args, pki_store_lua_record);
-    pki_cell_arg(&args, "1");
-    pki_cell_arg(&args, key);
-    pki_cell_arg(&args, text);
-    pki_cell_arg(&args, owner);
-
-    pki_cell_send(redis, &args, pki_cell_done, cell);
 }
 
 
@@ -241,7 +182,7 @@ pki_store_query_check(const pki_store_query_t *query)
     const char  *resource;
 
     if (!pki_store_name_valid(query->issuer)
-        || !pki_store_serial_valid(&query->serial)
+        || !pki_record_serial_valid(&query->serial)
         || query->nobjects > PKI_FACTS_OBJECTS)
     {
         return "a question with an issuer, a serial number or a number of "
@@ -308,7 +249,7 @@ static void
 pki_store_find_send(pki_redis_t *redis, pki_store_find_t *find,
     const pki_store_query_t *query)
 {
-    char             key[PKI_STORE_KEY_SIZE], hex[PKI_SERIAL_HEX_SIZE];
+    char             key[PKI_RECORD_KEY_SIZE], hex[PKI_SERIAL_HEX_SIZE];
     char             field[PKI_STORE_RESOURCES][PKI_STORE_FIELD_SIZE];
     unsigned         i, k;
     const char      *resource;
@@ -316,28 +257,28 @@ pki_store_find_send(pki_redis_t *redis, pki_store_find_t *find,
 
     (void) pki_serial_to_text(&query->serial, hex);
 
-    pki_store_key(key, query->issuer, "revoked", "");
+    pki_record_key(key, query->issuer, "revoked", "");
     args.argc = 0;
     pki_cell_arg(&args, "HGET");
     pki_cell_arg(&args, key);
     pki_cell_arg(&args, hex);
     pki_cell_send(redis, &args, pki_store_find_reply, find);
 
-    pki_store_key(key, query->issuer, "cert:", hex);
+    pki_record_key(key, query->issuer, "cert:", hex);
     args.argc = 0;
     pki_cell_arg(&args, "GET");
     pki_cell_arg(&args, key);
     pki_cell_send(redis, &args, pki_store_find_reply, find);
 
     for (i = 0; i < query->nobjects; i++) {
-        pki_store_key(key, query->objects[i].directory, "object:",
-                      query->objects[i].id);
+        pki_record_key(key, query->objects[i].directory, "object:",
+                       query->objects[i].id);
         args.argc = 0;
         pki_cell_arg(&args, "GET");
         pki_cell_arg(&args, key);
         pki_cell_send(redis, &args, pki_store_find_reply, find);
 
-        pki_store_key(key, query->objects[i].directory, "sync", "");
+        pki_record_key(key, query->objects[i].directory, "sync", "");
         args.argc = 0;
         pki_cell_arg(&args, "HMGET");
         pki_cell_arg(&args, key);
@@ -516,7 +457,7 @@ static const char *
 pki_store_change_check(const char *issuer, const pki_serial_t *serial,
     const pki_actor_t *actor)
 {
-    if (!pki_store_name_valid(issuer) || !pki_store_serial_valid(serial)
+    if (!pki_store_name_valid(issuer) || !pki_record_serial_valid(serial)
         || !pki_record_time_valid(actor->at))
     {
         return "a change with an issuer, a serial number or a time that "
@@ -534,9 +475,11 @@ pki_store_change_init(pki_store_change_t *change, const char *issuer,
     (void) pki_serial_to_text(serial, change->serial);
     (void) pki_owner_cert(change->owner, issuer, serial);
 
-    pki_store_key(change->revoked, issuer, "revoked", "");
-    pki_store_key(change->audit, issuer, "audit", "");
-    pki_store_key(change->cert, issuer, "cert:", change->serial);
+    pki_record_key(change->revoked, issuer, "revoked", "");
+    pki_record_key(change->audit, issuer, "audit", "");
+    pki_record_key(change->cert, issuer, "cert:", change->serial);
+    pki_record_key(change->history, issuer, "history:", change->serial);
+    pki_record_key(change->page, issuer, "page:", "");
 
     pki_record_clean(change->who, actor->who);
     pki_record_clean(change->from, actor->from);
@@ -544,6 +487,26 @@ pki_store_change_init(pki_store_change_t *change, const char *issuer,
 
     (void) snprintf(change->at, sizeof(change->at), "%lld",
                     (long long) actor->at);
+}
+
+
+/* Keys and arguments that the scripts know by this order. */
+
+static void
+pki_store_change_args(pki_cell_args_t *args, const pki_store_change_t *change)
+{
+    pki_cell_arg(args, "5");
+    pki_cell_arg(args, change->revoked);
+    pki_cell_arg(args, change->audit);
+    pki_cell_arg(args, change->cert);
+    pki_cell_arg(args, change->history);
+    pki_cell_arg(args, change->page);
+    pki_cell_arg(args, change->serial);
+    pki_cell_arg(args, change->owner);
+    pki_cell_arg(args, change->who);
+    pki_cell_arg(args, change->from);
+    pki_cell_arg(args, change->why);
+    pki_cell_arg(args, change->at);
 }
 
 
@@ -595,19 +558,4 @@ static int
 pki_store_name_valid(const char *name)
 {
     return pki_name_valid(name, strlen(name));
-}
-
-
-static int
-pki_store_serial_valid(const pki_serial_t *serial)
-{
-    return serial->len >= 1 && serial->len <= PKI_SERIAL_LEN
-           && serial->data[0] != 0;
-}
-
-
-static void
-pki_store_key(char *key, const char *name, const char *kind, const char *id)
-{
-    (void) snprintf(key, PKI_STORE_KEY_SIZE, "pki:{%s}:%s%s", name, kind, id);
 }

@@ -6,12 +6,27 @@
  * all keys of an issuer, or of a directory, share a slot of a cluster.
  * Records are text, fields apart by one space, the first is the version.
  *
- *   pki:{<issuer>}:cert:<SERIAL>     string  1 not_before not_after source
- *                                            requester
+ *   pki:{<issuer>}:cert:<SERIAL>     string  2 not_before not_after source
+ *                                            page offset length id requester
  *   pki:{<issuer>}:revoked           hash    SERIAL -> 1 reason at
  *                                            invalidity who
  *   pki:{<issuer>}:audit             stream  action serial reason who from
  *                                            why at
+ *   pki:{<issuer>}:history:<SERIAL>  list    ids of its audit entries
+ *   pki:{<issuer>}:serial:<SERIAL>   string  a reservation, with a time to
+ *                                            live
+ *   pki:{<issuer>}:der:<SERIAL>      string  DER
+ *   pki:{<issuer>}:book              hash    newest: the number of a page
+ *   pki:{<issuer>}:page:<number>     string  lines, see pki_row.h
+ *   pki:{<issuer>}:thumb             hash    SHA-1 -> serial number
+ *   pki:{<issuer>}:bound             hash    id of an object -> serial
+ *                                            numbers of 20 octets each
+ *   pki:{<issuer>}:crl               hash    number; full, delta:
+ *                                            1 number base this_update
+ *                                            next_update length etag
+ *   pki:{<issuer>}:crl:<number>      string  DER, with a time to live
+ *   pki:{<issuer>}:delta:<number>    string  likewise
+ *   pki:{<issuer>}:crl-lease         string  token, with a time to live
  *   pki:{<directory>}:object:<id>    string  1 state since alias
  *   pki:{<directory>}:index:<res>    hash    key -> 1 round id
  *   pki:{<directory>}:pending:<res>  hash    id -> 1 state since mask
@@ -28,15 +43,25 @@
  *   pki:{<directory>}:lease          string  token, with a time to live
  *   pki:news                         channel of owners
  *
- * SERIAL is upper-case hexadecimal; times are seconds since the Epoch; the
- * last field of a record runs to its end and may hold spaces.  <res> is a
- * resource of a directory, key the name that the directory itself has for an
- * object; the verbs of directories are in pki_state.h.
+ * SERIAL is upper-case hexadecimal, serial numbers and SHA-1 in other values
+ * are octets; times are seconds since the Epoch; the last field of a record
+ * runs to its end and may hold spaces.  <res> is a resource of a directory,
+ * key the name that the directory itself has for an object; the verbs of
+ * directories are in pki_state.h, those of pages in pki_book.h, those of CRLs
+ * in pki_list.h.
+ *
+ * The record of a certificate says where its line stands in the book, and
+ * the id of the audit entry that tells of its issue, "-" when that is in the
+ * list of its history.  Records of version 1 end after the source with the
+ * requester; their certificates are in no page.  Of a page only the first
+ * octet of a line is ever changed; it is full at 64 KB, and then is stored
+ * once more, without the room that Redis has kept for more.
  *
  * An owner names whose facts changed: "cert:<issuer>:<SERIAL>",
- * "object:<directory>:<id>" or "all".  The script that changes a fact also
- * publishes its owner; but what a resource's first listing finds new and
- * fine is "all" at its end.  "hint:<directory>" wakes the directory's poller.
+ * "object:<directory>:<id>", "crl:<issuer>" or "all".  The script that
+ * changes a fact also publishes its owner; but what a resource's first
+ * listing finds new and fine is "all" at its end.  "hint:<directory>" wakes
+ * the directory's poller.
  *
  * Verbs return nothing: each calls its callback exactly once, through the
  * transport, and never from inside the call.  Arguments are copied.  No
@@ -87,6 +112,9 @@ typedef struct {
     time_t            not_after;
     char              source[32];   /* "API", "Static" ...; no space */
     char              requester[PKI_STORE_WHO_MAX + 1];
+    unsigned long long  page;       /* where its line is; 0: it has none */
+    size_t            offset;
+    size_t            length;
 } pki_record_t;
 
 
@@ -167,16 +195,12 @@ void pki_store_revoke(pki_redis_t *redis, const char *issuer,
 
 /*
  * Releases a hold.  Any other revocation is CONFLICT, and `present`; none
- * at all is NOT_FOUND.
+ * at all is NOT_FOUND.  Both verbs change the certificate's line, too, and
+ * add to its history.
  */
 void pki_store_release(pki_redis_t *redis, const char *issuer,
     const pki_serial_t *serial, const pki_actor_t *actor,
     pki_store_changed_pt changed, void *data);
-
-/* Records an issued certificate; the same serial again is SAME. */
-void pki_store_record(pki_redis_t *redis, const char *issuer,
-    const pki_serial_t *serial, const pki_record_t *record,
-    pki_store_done_pt done, void *data);
 
 /*
  * The readers of the records, for the fuzzer: each takes one value as Redis

@@ -20,7 +20,6 @@
 #include <unistd.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
-#include <openssl/sha.h>
 
 
 #define PKI_ADMIN_TIMEOUT   10000       /* milliseconds, of each reply */
@@ -51,8 +50,6 @@ static int pki_admin_parse(const pki_admin_command_t *command, int argc,
 static int pki_admin_parse_option(const pki_admin_command_t *command,
     int argc, char **argv, int *i, pki_admin_line_t *line);
 static void pki_admin_help(FILE *out);
-static int pki_admin_token(const pki_admin_line_t *line);
-static int pki_admin_token_append(const char *path, const char *text);
 static int pki_admin_address(const char *address, char *host, size_t size,
     pki_redis_sync_conf_t *conf);
 
@@ -93,9 +90,10 @@ static const pki_admin_command_t  pki_admin_commands[] = {
 
     { "record", NULL, pki_admin_store_record,
       PKI_ADMIN_STORE | PKI_ADMIN_BIT(ISSUER) | PKI_ADMIN_BIT(SOURCE)
-      | PKI_ADMIN_BIT(REQUESTER),
+      | PKI_ADMIN_BIT(REQUESTER) | PKI_ADMIN_BIT(KEY_FILE),
       PKI_ADMIN_AT_ISSUER, 1, -1,
-      "--redis ADDR --issuer NAME [--source S] [--requester R] FILE...",
+      "--redis ADDR --issuer NAME [--source S] [--requester R]\n"
+      "        [--key-file FILE] FILE...",
       "records all certificates of PEM files" },
 
     { "revoke", NULL, pki_admin_store_revoke,
@@ -135,8 +133,8 @@ static const pki_admin_command_t  pki_admin_commands[] = {
       "prints the id of the object that a UPN leads to" },
 
     { "token", NULL, pki_admin_token,
-      PKI_ADMIN_BIT(FILE), 0, 2, 2,
-      "NAME ROLE [--file FILE]",
+      PKI_ADMIN_BIT(FILE) | PKI_ADMIN_BIT(ISSUER), 0, 2, 2,
+      "NAME ROLE[,ROLE...] [--issuer NAME,...] [--file FILE]",
       "makes a bearer token; its hash goes to the file, or to stderr" }
 };
 
@@ -320,84 +318,6 @@ pki_admin_help(FILE *out)
 
     fprintf(out, ".\nExit codes: 0 done, 1 refused or not there, 2 wrong"
                  " usage, 3 failed.\n");
-}
-
-
-static int
-pki_admin_token(const pki_admin_line_t *line)
-{
-    int            rc;
-    char           token[2 * PKI_ADMIN_RANDOM + 1];
-    char           hash[2 * SHA256_DIGEST_LENGTH + 1];
-    char           text[sizeof(hash) + 2 * PKI_NAME_MAX + 4];
-    const char    *name, *role;
-    unsigned char  random[PKI_ADMIN_RANDOM], digest[SHA256_DIGEST_LENGTH];
-
-    name = line->args[0];
-    role = line->args[1];
-
-    if (!pki_name_valid(name, strlen(name))) {
-        return pki_admin_fail(PKI_ADMIN_USAGE, "NAME is 1 to %d of"
-                              " A-Z a-z 0-9 . _ -", PKI_NAME_MAX);
-    }
-
-    if (strcmp(role, "read") != 0 && strcmp(role, "manage") != 0) {
-        return pki_admin_fail(PKI_ADMIN_USAGE, "ROLE is read or manage");
-    }
-
-    rc = pki_admin_random(random, sizeof(random));
-    if (rc != PKI_ADMIN_DONE) {
-        return rc;
-    }
-
-    pki_admin_hex(token, random, sizeof(random));
-
-    if (SHA256((unsigned char *) token, strlen(token), digest) == NULL) {
-        return pki_admin_fail(PKI_ADMIN_FAILED, "cannot hash");
-    }
-
-    pki_admin_hex(hash, digest, sizeof(digest));
-    (void) snprintf(text, sizeof(text), "%s %s %s\n", hash, role, name);
-
-    if (line->opt[PKI_ADMIN_OPT_FILE] == NULL) {
-        fputs(text, stderr);
-
-    } else {
-        rc = pki_admin_token_append(line->opt[PKI_ADMIN_OPT_FILE], text);
-        if (rc != PKI_ADMIN_DONE) {
-            return rc;
-        }
-    }
-
-    printf("%s\n", token);
-
-    return PKI_ADMIN_DONE;
-}
-
-
-static int
-pki_admin_token_append(const char *path, const char *text)
-{
-    int      fd, rc;
-    size_t   len;
-
-    fd = open(path, O_WRONLY|O_APPEND|O_CREAT|O_CLOEXEC, 0600);
-    if (fd == -1) {
-        return pki_admin_fail(PKI_ADMIN_FAILED, "cannot open \"%s\": %s",
-                              path, strerror(errno));
-    }
-
-    rc = PKI_ADMIN_DONE;
-    len = strlen(text);
-
-    if (write(fd, text, len) != (ssize_t) len || fsync(fd) == -1) {
-        rc = pki_admin_fail(PKI_ADMIN_FAILED, "cannot write \"%s\": %s",
-                            path, strerror(errno));
-    }
-
-    (void) close(fd);
-
-    return rc;
 }
 
 

@@ -105,6 +105,10 @@ void pki_admin_state_show(unsigned state);
 int pki_admin_resolve(const pki_admin_line_t *line, const char *name,
     pki_admin_resolved_t *resolved);
 
+/* pki_admin_token.c */
+
+int pki_admin_token(const pki_admin_line_t *line);
+
 /* pki_admin.c */
 
 /* Connects as the options say; the caller destroys *sync. */

@@ -5,7 +5,8 @@
  */
 
 #include "pki_admin.h"
-#include "pki_store.h"
+#include "pki_book.h"
+#include "pki_cert.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -25,7 +26,11 @@
 typedef struct {
     pki_redis_sync_t  *sync;
     const char        *issuer;
-    pki_record_t       record;          /* source and requester are set */
+    const char        *requester;
+    const char        *user;            /* of this program */
+    unsigned           source;
+    pki_serial_keys_t  keys;
+    unsigned long      sealed;          /* no key opens them */
     unsigned long      waiting;
     unsigned long      done;
     unsigned long      same;
@@ -33,10 +38,14 @@ typedef struct {
 } pki_admin_batch_t;
 
 
+static int pki_admin_store_source(const char *name, unsigned *source);
+static int pki_admin_store_record_files(pki_admin_batch_t *batch,
+    const pki_admin_line_t *line);
 static int pki_admin_store_record_file(pki_admin_batch_t *batch,
     const char *path);
 static int pki_admin_store_record_cert(pki_admin_batch_t *batch, X509 *cert,
     const char *path);
+static pki_bytes_t pki_admin_store_text(const char *text);
 static int pki_admin_store_record_wait(pki_admin_batch_t *batch);
 static void pki_admin_store_recorded(void *data, pki_store_result_t result,
     long long n, const char *error);
@@ -62,52 +71,90 @@ static const char *const  pki_admin_resources[] = {
 int
 pki_admin_store_record(const pki_admin_line_t *line)
 {
-    int                i, rc;
+    int                rc;
     char               user[PKI_STORE_WHO_MAX];
-    const char        *source, *requester;
     pki_admin_batch_t  batch;
 
     memset(&batch, 0, sizeof(batch));
     batch.issuer = line->opt[PKI_ADMIN_OPT_ISSUER];
+    batch.user = pki_admin_store_user(user, sizeof(user));
+    batch.requester = line->opt[PKI_ADMIN_OPT_REQUESTER];
 
-    source = line->opt[PKI_ADMIN_OPT_SOURCE];
-    requester = line->opt[PKI_ADMIN_OPT_REQUESTER];
-
-    if (source == NULL) {
-        source = "Import";
+    if (batch.requester == NULL) {
+        batch.requester = user;
     }
 
-    if (requester == NULL) {
-        requester = pki_admin_store_user(user, sizeof(user));
+    rc = pki_admin_store_source(line->opt[PKI_ADMIN_OPT_SOURCE],
+                                &batch.source);
+
+    if (rc == PKI_ADMIN_DONE && line->opt[PKI_ADMIN_OPT_KEY_FILE] != NULL) {
+        rc = pki_admin_keys(line->opt[PKI_ADMIN_OPT_KEY_FILE], &batch.keys);
     }
 
-    if (strlen(source) >= sizeof(batch.record.source)
-        || strlen(requester) >= sizeof(batch.record.requester))
-    {
-        return pki_admin_fail(PKI_ADMIN_USAGE, "--source or --requester is"
-                              " too long");
+    if (rc == PKI_ADMIN_DONE) {
+        rc = pki_admin_connect(line, &batch.sync);
     }
 
-    strcpy(batch.record.source, source);
-    strcpy(batch.record.requester, requester);
+    if (rc == PKI_ADMIN_DONE) {
+        rc = pki_admin_store_record_files(&batch, line);
+        pki_redis_sync_destroy(batch.sync);
 
-    rc = pki_admin_connect(line, &batch.sync);
-    if (rc != PKI_ADMIN_DONE) {
-        return rc;
+        printf("recorded %lu, already there %lu, failed %lu\n", batch.done,
+               batch.same, batch.failed);
     }
+
+    if (batch.sealed != 0) {
+        fprintf(stderr, PKI_ADMIN_NAME ": recorded without their objects,"
+                " for no key opens their serial numbers: %lu\n",
+                batch.sealed);
+    }
+
+    OPENSSL_cleanse(&batch.keys, sizeof(batch.keys));
+
+    return rc;
+}
+
+
+static int
+pki_admin_store_source(const char *name, unsigned *source)
+{
+    unsigned  n;
+
+    *source = PKI_SOURCE_IMPORT;
+
+    if (name == NULL) {
+        return PKI_ADMIN_DONE;
+    }
+
+    for (n = 0; n < PKI_ROW_SOURCES; n++) {
+        if (pki_row_source_name(n) != NULL
+            && strcasecmp(name, pki_row_source_name(n)) == 0)
+        {
+            *source = n;
+            return PKI_ADMIN_DONE;
+        }
+    }
+
+    return pki_admin_fail(PKI_ADMIN_USAGE, "\"%s\" is no source", name);
+}
+
+
+static int
+pki_admin_store_record_files(pki_admin_batch_t *batch,
+    const pki_admin_line_t *line)
+{
+    int  i, rc;
+
+    rc = PKI_ADMIN_DONE;
 
     for (i = 0; i < line->nargs && rc == PKI_ADMIN_DONE; i++) {
-        rc = pki_admin_store_record_file(&batch, line->args[i]);
+        rc = pki_admin_store_record_file(batch, line->args[i]);
     }
 
-    if (pki_admin_store_record_wait(&batch) != PKI_ADMIN_DONE || batch.failed) {
+    if (pki_admin_store_record_wait(batch) != PKI_ADMIN_DONE || batch->failed)
+    {
         rc = PKI_ADMIN_FAILED;
     }
-
-    pki_redis_sync_destroy(batch.sync);
-
-    printf("recorded %lu, already there %lu, failed %lu\n", batch.done,
-           batch.same, batch.failed);
 
     return rc;
 }
@@ -160,53 +207,83 @@ static int
 pki_admin_store_record_cert(pki_admin_batch_t *batch, X509 *cert,
     const char *path)
 {
-    struct tm            from, to;
-    pki_serial_t         sn;
-    unsigned char        octets[1 + PKI_SERIAL_LEN];
-    pki_bytes_t          content;
-    const ASN1_INTEGER  *number;
+    size_t            len;
+    unsigned          i, n;
+    pki_row_t         row;
+    pki_actor_t       actor;
+    unsigned char    *der;
+    pki_binding_t     binding;
+    pki_cert_text_t   text;
+    pki_object_id_t   objects[PKI_BINDING_OBJECTS];
+    pki_book_entry_t  entry;
 
-    number = X509_get0_serialNumber(cert);
-    content.len = (size_t) ASN1_STRING_length(number);
-
-    if (ASN1_STRING_type(number) == V_ASN1_NEG_INTEGER || content.len == 0
-        || content.len > PKI_SERIAL_LEN)
-    {
-        return pki_admin_fail(PKI_ADMIN_FAILED, "a serial number in \"%s\""
-                              " cannot be", path);
-    }
-
-    /* libcrypto keeps the magnitude; DER has a zero before a high bit */
-
-    octets[0] = 0;
-    memcpy(octets + 1, ASN1_STRING_get0_data(number), content.len);
-
-    content.data = octets + 1;
-
-    if (octets[1] & 0x80) {
-        content.data--;
-        content.len++;
-    }
-
-    if (pki_serial_from_integer(content, &sn) != PKI_OK
-        || ASN1_TIME_to_tm(X509_get0_notBefore(cert), &from) != 1
-        || ASN1_TIME_to_tm(X509_get0_notAfter(cert), &to) != 1)
-    {
+    if (pki_cert_describe(cert, &text) != PKI_OK) {
         return pki_admin_fail(PKI_ADMIN_FAILED, "a serial number or a time"
                               " in \"%s\" cannot be", path);
     }
 
-    batch->record.not_before = timegm(&from);
-    batch->record.not_after = timegm(&to);
+    memset(&row, 0, sizeof(row));
+    row.kind = PKI_KIND_STATIC;
+    n = 0;
 
-    pki_store_record(pki_redis_sync_transport(batch->sync), batch->issuer,
-                     &sn, &batch->record, pki_admin_store_recorded, batch);
+    if (pki_serial_open(&text.serial, &batch->keys, &binding) == PKI_OK) {
+        row.kind = binding.kind;
+        n = pki_binding_objects(&binding, objects);
+
+    } else if (pki_serial_is_sealed(&text.serial)) {
+        batch->sealed++;
+    }
+
+    for (i = 0; i < n; i++) {
+        row.objects[i] = pki_admin_store_text(objects[i].id);
+    }
+
+    row.serial = text.serial;
+    row.not_before = text.not_before;
+    row.not_after = text.not_after;
+    row.issued = time(NULL);
+    row.source = batch->source;
+    row.thumbprint = pki_admin_store_text(text.thumbprint);
+    row.subject = pki_admin_store_text(text.subject);
+    row.sans = pki_admin_store_text(text.sans);
+    row.upn = pki_admin_store_text(text.upn);
+    row.requester = pki_admin_store_text(batch->requester);
+
+    if (pki_cert_der(cert, &der, &len) != PKI_OK) {
+        return pki_admin_fail(PKI_ADMIN_FAILED, "out of memory");
+    }
+
+    entry.row = &row;
+    entry.der.data = der;
+    entry.der.len = len;
+
+    actor.who = PKI_ADMIN_NAME;
+    actor.from = batch->user;
+    actor.why = NULL;
+    actor.at = row.issued;
+
+    pki_book_record(pki_redis_sync_transport(batch->sync), batch->issuer,
+                    &entry, "import", &actor, pki_admin_store_recorded, batch);
+
+    OPENSSL_free(der);
 
     if (++batch->waiting == PKI_ADMIN_STORE_BATCH) {
         return pki_admin_store_record_wait(batch);
     }
 
     return PKI_ADMIN_DONE;
+}
+
+
+static pki_bytes_t
+pki_admin_store_text(const char *text)
+{
+    pki_bytes_t  bytes;
+
+    bytes.data = (const unsigned char *) text;
+    bytes.len = strlen(text);
+
+    return bytes;
 }
 
 
@@ -245,7 +322,9 @@ pki_admin_store_recorded(void *data, pki_store_result_t result, long long n,
 
     default:
         if (batch->failed++ == 0) {
-            (void) pki_admin_fail(PKI_ADMIN_FAILED, "%s", error);
+            (void) pki_admin_fail(PKI_ADMIN_FAILED, "%s",
+                                  error ? error : "another certificate has"
+                                  " this serial number");
         }
     }
 }

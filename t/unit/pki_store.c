@@ -21,6 +21,9 @@ typedef struct {
 
 static void test_record(void);
 static void test_revocations(void);
+static void test_line(void);
+static void test_status(char status);
+static void test_history(unsigned char serial, const char *want);
 static void test_audit(void);
 static void test_audit_entry(redisReply *entry, const char *want);
 static void test_find_objects(void);
@@ -41,6 +44,7 @@ main(void)
     test_record();
     test_revocations();
     test_audit();
+    test_line();
     test_find_objects();
     test_refused();
     test_race();
@@ -56,10 +60,7 @@ main(void)
 static void
 test_record(void)
 {
-    pki_err_t     err;
-    test_got_t    got;
-    pki_record_t  record;
-    pki_serial_t  sn;
+    test_got_t  got;
 
     test_find(&got, 1);
     is_int(got.result, PKI_STORE_DONE, "found nothing");
@@ -68,40 +69,22 @@ test_record(void)
     is_int(got.found.revocation.reason, PKI_REASON_NONE, "in no way");
     is_int(got.found.facts.nobjects, 0, "no objects");
 
-    memset(&record, 0, sizeof(record));
-    record.not_before = 10;
-    record.not_after = 20;
-    strcpy(record.source, "API");
-    strcpy(record.requester, "Jo Do");
-    sn = test_serial(1);
-
-    memset(&got, 0, sizeof(got));
-    pki_store_record(test_transport, "ca", &sn, &record, test_done, &got);
-    is_int(got.calls, 0, "not called inside");
-    is_int(pki_redis_sync_wait(test_sync, &err), PKI_OK, "waited");
-    is_int(got.calls, 1, "called once");
-    is_int(got.result, PKI_STORE_DONE, "recorded");
-    is_int(got.n, 1, "one");
-    test_news("cert:ca:4001");
-    test_string("1 10 20 API Jo Do", "GET pki:{ca}:cert:4001");
-
-    record.not_after = 30;
-    pki_store_record(test_transport, "ca", &sn, &record, test_done, &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_SAME, "recorded before");
-    test_string("1 10 20 API Jo Do", "GET pki:{ca}:cert:4001");
-    test_news(NULL);
+    test_set("SET pki:{ca}:cert:4001 %s", "1 10 20 API Jo Do");
 
     test_find(&got, 1);
     is_int(got.result, PKI_STORE_DONE, "found");
     is_int(got.found.facts.recorded, 1, "recorded");
     is_int(got.found.record.not_after, 20, "the record's time");
     is_str(got.found.record.requester, "Jo Do", "the record's requester");
+    is_int(got.found.record.page, 0, "it has no line");
 
-    strcpy(record.source, "a b");
-    pki_store_record(test_transport, "ca", &sn, &record, test_done, &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_FAILED, "a bad source");
+    test_set("SET pki:{ca}:cert:4001 %s", "2 10 20 API 3 700 90 5-0 Jo Do");
+    test_find(&got, 1);
+    is_int(got.result, PKI_STORE_DONE, "found");
+    is_str(got.found.record.requester, "Jo Do", "the record's requester");
+    is_int(got.found.record.page, 3, "its line is in a page");
+    is_int(got.found.record.offset, 700, "where");
+    is_int(got.found.record.length, 90, "how long");
 }
 
 
@@ -227,6 +210,94 @@ test_audit_entry(redisReply *entry, const char *want)
     }
 
     is_str(text, want, "entry: %s", want);
+}
+
+
+/* Of the line of a certificate only its status changes, and only of that. */
+
+static void
+test_line(void)
+{
+    test_got_t  got;
+
+    test_set("SET pki:{ca}:page:3 %s", "-\tone\n-\ttwo\n-\tthree\n");
+    test_set("SET pki:{ca}:cert:4051 %s", "2 10 20 API 3 6 6 5-0 Jo");
+
+    test_revoke(&got, 0x51, PKI_REASON_CERTIFICATE_HOLD, 500, 0);
+    test_news("cert:ca:4051");
+    test_status('6');
+    test_release(&got, 0x51);
+    test_news("cert:ca:4051");
+    test_status('-');
+    test_revoke(&got, 0x51, PKI_REASON_AA_COMPROMISE, 500, 0);
+    test_news("cert:ca:4051");
+    test_status('A');
+
+    test_history(0x51, "revoke release revoke");
+    test_history(0x52, "");
+
+    test_set("SET pki:{ca}:cert:4052 %s", "2 10 20 API 3 1 6 5-0 Jo");
+    test_revoke(&got, 0x52, PKI_REASON_SUPERSEDED, 500, 0);
+    test_news("cert:ca:4052");
+    is_int(got.result, PKI_STORE_DONE, "its line is elsewhere");
+    test_set("SET pki:{ca}:cert:4053 %s", "2 10 20 API 3 4000 6 5-0 Jo");
+    test_revoke(&got, 0x53, PKI_REASON_SUPERSEDED, 500, 0);
+    test_news("cert:ca:4053");
+    is_int(got.result, PKI_STORE_DONE, "its line is behind the end");
+    test_set("SET pki:{ca}:cert:4054 %s", "2 10 20 API 4 0 6 5-0 Jo");
+    test_revoke(&got, 0x54, PKI_REASON_SUPERSEDED, 500, 0);
+    test_news("cert:ca:4054");
+    is_int(got.result, PKI_STORE_DONE, "its page is not there");
+    test_status('A');
+
+    test_history(0x52, "revoke");
+}
+
+
+/* Nothing else has changed. */
+
+static void
+test_status(char status)
+{
+    char         want[] = "-\tone\n-\ttwo\n-\tthree\n";
+    redisReply  *page;
+
+    want[6] = status;
+
+    page = test_redis("GET pki:{ca}:page:3");
+    ok(page->type == REDIS_REPLY_STRING && strcmp(page->str, want) == 0,
+       "the status in the page is %c", status);
+    freeReplyObject(page);
+}
+
+
+/* The list of ids leads to these actions. */
+
+static void
+test_history(unsigned char serial, const char *want)
+{
+    char         text[200];
+    size_t       i, len;
+    redisReply  *ids, *entry;
+
+    ids = test_redis("LRANGE pki:{ca}:history:40%02X 0 -1", serial);
+    text[0] = '\0';
+
+    for (len = 0, i = 0; i < ids->elements; i++) {
+        entry = test_redis("XRANGE pki:{ca}:audit %s %s",
+                           ids->element[i]->str, ids->element[i]->str);
+
+        if (entry->elements == 1) {
+            len += snprintf(text + len, sizeof(text) - len, "%s%s",
+                            len ? " " : "",
+                            entry->element[0]->element[1]->element[1]->str);
+        }
+
+        freeReplyObject(entry);
+    }
+
+    freeReplyObject(ids);
+    is_str(text, want, "history: %s", want);
 }
 
 
@@ -356,7 +427,6 @@ test_refused(void)
     test_got_t          got;
     pki_actor_t         actor;
     pki_serial_t        sn, none, zero;
-    pki_record_t        record;
     pki_revocation_t    revocation;
     pki_store_query_t   query;
 
@@ -365,8 +435,6 @@ test_refused(void)
     memset(&zero, 0, sizeof(zero));
     zero.len = 1;
     sn = test_serial(0x30);
-    memset(&record, 0, sizeof(record));
-    strcpy(record.source, "API");
     memset(&revocation, 0, sizeof(revocation));
     memset(&query, 0, sizeof(query));
     memset(long_id, 'x', PKI_OWNER_SIZE);
@@ -420,9 +488,6 @@ test_refused(void)
     actor.at = -1;
     pki_store_release(test_transport, "ca", &sn, &actor, test_changed, &got);
     test_fails(8, "release: a bad time");
-
-    pki_store_record(test_transport, "", &sn, &record, test_done, &got);
-    test_fails(9, "record: no issuer");
 }
 
 

@@ -95,22 +95,15 @@ test_garbage(void)
 static void
 test_wrong_type(void)
 {
-    pki_err_t     err;
-    test_got_t    got;
-    pki_record_t  record;
-    pki_serial_t  sn;
+    test_got_t  got;
 
     test_set("LPUSH pki:{ca}:cert:4020 x");
     test_find(&got, 0x20);
     is_int(got.result, PKI_STORE_FAILED, "the record is a list");
     ok(strncmp(got.error, "Redis replied \"WRONGTYPE", 24) == 0, "in words");
-
-    memset(&record, 0, sizeof(record));
-    strcpy(record.source, "API");
-    sn = test_serial(0x20);
-    pki_store_record(test_transport, "ca", &sn, &record, test_done, &got);
-    (void) pki_redis_sync_wait(test_sync, &err);
-    is_int(got.result, PKI_STORE_FAILED, "and not recorded over");
+    test_revoke(&got, 0x20, PKI_REASON_SUPERSEDED, 1, 1);
+    is_int(got.result, PKI_STORE_FAILED, "and is not revoked");
+    test_news(NULL);
 
     test_set("SET pki:{ca}:audit x");
     test_revoke(&got, 0x21, PKI_REASON_SUPERSEDED, 1, 1);
@@ -232,20 +225,17 @@ test_no_memory(void)
     int                 i, n;
     pki_err_t           err;
     test_got_t          got;
-    pki_record_t        record;
     pki_serial_t        sn;
     pki_revocation_t    revocation;
     pki_store_query_t   query;
 
-    memset(&record, 0, sizeof(record));
-    strcpy(record.source, "API");
     memset(&revocation, 0, sizeof(revocation));
     memset(&query, 0, sizeof(query));
     sn = test_serial(0x40);
     query.issuer = "ca";
     query.serial = sn;
 
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 3; i++) {
         for (n = 1; /* void */ ; n++) {
             memset(&got, 0, sizeof(got));
             pki_test_fail_at(n);
@@ -258,13 +248,9 @@ test_no_memory(void)
                 pki_store_revoke(test_transport, "ca", &sn, &revocation,
                                  &test_actor, 1, test_changed, &got);
                 break;
-            case 2:
+            default:
                 pki_store_release(test_transport, "ca", &sn, &test_actor,
                                   test_changed, &got);
-                break;
-            default:
-                pki_store_record(test_transport, "ca", &sn, &record,
-                                 test_done, &got);
                 break;
             }
 
