@@ -15,9 +15,9 @@
 #include "pki_crl.h"
 #include "pki_fetch.h"
 #include "pki_list.h"
-#include "pki_poller.h"
 #include "pki_redis_sync.h"
 #include "pki_survey.h"
+#include "pki_thread.h"
 #include "pki_token.h"
 
 
@@ -62,6 +62,7 @@ typedef struct {
     const pki_clerk_keys_t  *keys;
     unsigned          nkeys;
     const char       *holder;       /* shown as the lease's: host and pid */
+    long              lease;        /* milliseconds; 0: 15 s */
     void            (*ring)(void *data);    /* there is mail, or a key set */
     void             *data;
 } pki_clerk_conf_t;
@@ -70,11 +71,12 @@ typedef struct {
 typedef struct {
     unsigned          holder:1;     /* this process holds the lease */
     unsigned          failing:1;
-    unsigned long long  number;     /* of the last list made here */
-    long long         entries;
-    long              cpu;          /* milliseconds that it took */
-    time_t            next_update;
-    long long         lists;        /* made */
+    unsigned long long  number;     /* of the newest list, as far as this
+                                       process knows; 0: none */
+    long long         entries;      /* of it, with what a delta adds */
+    long              cpu;          /* milliseconds that it took here */
+    time_t            next_update;  /* of the full one */
+    long long         lists;        /* made here, deltas too */
     long long         failures;
 } pki_clerk_stats_t;
 
@@ -87,10 +89,17 @@ pki_clerk_t *pki_clerk_create(const pki_clerk_conf_t *conf, pki_err_t *err);
 /* Asks the thread to end; returns at once; may be called again. */
 void pki_clerk_stop(pki_clerk_t *clerk);
 
-/* Stops, joins within 100 ms, gives leases back, frees.  Accepts NULL. */
+/*
+ * Stops, joins within 100 ms (later only when the signing of a list with
+ * some 100,000 entries is under way), gives leases back, frees.  Accepts
+ * NULL.
+ */
 void pki_clerk_destroy(pki_clerk_t *clerk);
 
-/* A revocation of this issuer's has changed: a list is wanted soon. */
+/*
+ * A revocation of this issuer's has changed: a list is wanted soon.  len 0:
+ * that may be so of any issuer.
+ */
 void pki_clerk_hint(pki_clerk_t *clerk, const char *issuer, size_t len);
 
 /* An object of a directory has changed: lists of content ALL are wanted. */
@@ -106,7 +115,7 @@ void pki_clerk_want(pki_clerk_t *clerk, unsigned i);
 size_t pki_clerk_keys(pki_clerk_t *clerk, unsigned i, char *text, size_t size,
     unsigned long *generation);
 
-/* Log lines, as pki_poller_mail(). */
+/* Log lines, as pki_thread_mail(). */
 unsigned pki_clerk_mail(pki_clerk_t *clerk, pki_mail_t *mail, unsigned n,
     unsigned long *lost);
 

@@ -22,14 +22,10 @@
 #define PKI_HOLDER_PATIENCE  30000  /* up to this */
 #define PKI_HOLDER_GAP       100    /* milliseconds between two tries for the
                                        lease that hints cause */
-#define PKI_HOLDER_RANDOM    16     /* octets of a token */
-#define PKI_HOLDER_SHOWN     60     /* octets of it that say whose it is */
 #define PKI_HOLDER_REPORT    1000   /* milliseconds between two reports */
 #define PKI_HOLDER_ITEMS     256    /* of a report */
 
 
-static pki_rc_t pki_holder_token(pki_source_t *source, const char *holder,
-    pki_err_t *err);
 static pki_rc_t pki_holder_logins(pki_source_t *source, pki_err_t *err);
 static pki_rc_t pki_holder_machines(pki_source_t *source, pki_err_t *err);
 static pki_rc_t pki_holder_connect(pki_source_t *source);
@@ -75,7 +71,7 @@ pki_holder_init(pki_source_t *source, pki_poller_t *poller,
         return rc;
     }
 
-    rc = pki_holder_token(source, holder, err);
+    rc = pki_thread_token(source->token, holder, err);
     if (rc != PKI_OK) {
         return rc;
     }
@@ -91,43 +87,6 @@ pki_holder_init(pki_source_t *source, pki_poller_t *poller,
     }
 
     return pki_holder_machines(source, err);
-}
-
-
-/* What is shown ends at the first space of the token. */
-
-static pki_rc_t
-pki_holder_token(pki_source_t *source, const char *holder, pki_err_t *err)
-{
-    char           *p;
-    size_t          i, len;
-    unsigned char   octets[PKI_HOLDER_RANDOM];
-
-    if (RAND_bytes(octets, sizeof(octets)) != 1) {
-        pki_err_ssl(err, "no random octets");
-        return PKI_ERROR;
-    }
-
-    len = strlen(holder);
-
-    if (len > PKI_HOLDER_SHOWN) {
-        len = PKI_HOLDER_SHOWN;
-    }
-
-    p = source->token;
-
-    for (i = 0; i < len; i++) {
-        *p++ = holder[i] > 0x20 && holder[i] < 0x7f ? holder[i] : '_';
-    }
-
-    *p++ = ' ';
-
-    for (i = 0; i < sizeof(octets); i++) {
-        (void) snprintf(p, 3, "%02x", octets[i]);
-        p += 2;
-    }
-
-    return PKI_OK;
 }
 
 

@@ -16,17 +16,7 @@
 
 
 #include "pki_dialect.h"
-
-
-#define PKI_MAIL_TEXT  400          /* octets of a log line */
-#define PKI_MAIL_MAX   64           /* lines; what does not fit is counted */
-
-
-typedef struct {
-    int               level;        /* as syslog's: 3 error, 4 warning, 5
-                                       notice, 6 info */
-    char              text[PKI_MAIL_TEXT];
-} pki_mail_t;
+#include "pki_thread.h"
 
 
 /* counters of one resource; all since the thread began */

@@ -16,7 +16,6 @@
 
 
 #define PKI_SOURCE_LOOKUPS   4      /* under way at once */
-#define PKI_SOURCE_TOKEN     96
 #define PKI_SOURCE_SLEEP     60000  /* milliseconds: nothing to wait for */
 #define PKI_SOURCE_BACKOFF   1000   /* milliseconds, the first one; doubles */
 #define PKI_SOURCE_BACKOFF_MAX  300000  /* where the configuration has none */
@@ -70,7 +69,7 @@ struct pki_source_s {
     long long                 redis_at;     /* when to connect again */
     unsigned                  redis_failures;
 
-    char                      token[PKI_SOURCE_TOKEN];  /* of the lease */
+    char                      token[PKI_LEASE_SIZE];  /* of the lease */
     unsigned                  holder:1;
     unsigned                  hinted:1;
     long long                 lease_at;     /* when to renew */

@@ -1,0 +1,498 @@
+
+/*
+ * What a list has to hold: what was revoked by hand, and for content "all"
+ * what directories revoked.
+ *
+ * For the latter all pages of the book are gone through; between two such
+ * passes, which a large fleet makes rare, those on the last list are looked
+ * at again, so that a list can be made soon after a revocation by hand.
+ *
+ * A certificate that has ended is on one list more (RFC 5280, 3.3): it stays
+ * as long as the last complete list is not younger than its end.
+ */
+
+#include "pki_clerk_job.h"
+
+#include <string.h>
+#include <openssl/crypto.h>
+
+
+static pki_rc_t pki_clerk_collect_pages(pki_clerk_job_t *job);
+static pki_rc_t pki_clerk_collect_page(pki_clerk_job_t *job,
+    unsigned long long page);
+static pki_rc_t pki_clerk_collect_last(pki_clerk_job_t *job);
+static pki_rc_t pki_clerk_collect_survey(pki_clerk_job_t *job,
+    const pki_serial_t *serial);
+static pki_rc_t pki_clerk_collect_manual(pki_clerk_job_t *job);
+static pki_rc_t pki_clerk_collect_ends(pki_clerk_job_t *job);
+static pki_rc_t pki_clerk_collect_ask(pki_clerk_job_t *job, size_t n);
+static void pki_clerk_collect_leave_ended(pki_clerk_job_t *job);
+static time_t pki_clerk_collect_cut(const pki_clerk_job_t *job);
+static pki_rc_t pki_clerk_collect_wait(pki_clerk_job_t *job);
+
+static void pki_clerk_collect_newest(void *data, pki_store_result_t result,
+    long long n, const char *error);
+static void pki_clerk_collect_text(void *data, pki_store_result_t result,
+    const pki_bytes_t *values, size_t n, unsigned long long next,
+    const char *error);
+static void pki_clerk_collect_surveyed(void *data, pki_store_result_t result,
+    const pki_survey_item_t *items, size_t n, const char *error);
+static pki_rc_t pki_clerk_collect_item(pki_clerk_job_t *job,
+    const pki_survey_item_t *item);
+static void pki_clerk_collect_revoked(void *data, pki_store_result_t result,
+    const pki_bytes_t *values, size_t n, unsigned long long next,
+    const char *error);
+static void pki_clerk_collect_rows(void *data, pki_store_result_t result,
+    const pki_bytes_t *values, size_t n, unsigned long long next,
+    const char *error);
+
+
+/*
+ * What is revoked by hand is asked for last, so that what has changed during
+ * a long pass is in the list.
+ */
+
+pki_rc_t
+pki_clerk_collect(pki_clerk_job_t *job)
+{
+    pki_rc_t  rc;
+
+    job->now.n = 0;
+    job->nserials = 0;
+    rc = PKI_OK;
+
+    if (job->conf->content == PKI_CRL_ALL) {
+        rc = job->passed ? pki_clerk_collect_pages(job)
+                         : pki_clerk_collect_last(job);
+
+        if (rc == PKI_OK) {
+            rc = pki_clerk_collect_survey(job, NULL);
+        }
+    }
+
+    if (rc == PKI_OK) {
+        rc = pki_clerk_collect_manual(job);
+    }
+
+    if (rc != PKI_OK) {
+        return rc;
+    }
+
+    job->now.n = pki_crl_sort(job->now.entries, job->now.n);
+
+    rc = pki_clerk_collect_ends(job);
+
+    if (rc == PKI_OK) {
+        pki_clerk_collect_leave_ended(job);
+    }
+
+    return rc;
+}
+
+
+static pki_rc_t
+pki_clerk_collect_pages(pki_clerk_job_t *job)
+{
+    unsigned long long  page, newest;
+
+    pki_book_newest(pki_redis_sync_transport(job->redis),
+                    job->conf->view->name, pki_clerk_collect_newest, job);
+
+    if (pki_clerk_wait(job) != PKI_OK) {
+        return PKI_ERROR;
+    }
+
+    newest = job->next;
+
+    for (page = 1; page <= newest; page++) {
+        if (pki_clerk_collect_page(job, page) != PKI_OK) {
+            return PKI_ERROR;
+        }
+    }
+
+    return PKI_OK;
+}
+
+
+static pki_rc_t
+pki_clerk_collect_page(pki_clerk_job_t *job, unsigned long long page)
+{
+    time_t       cut;
+    pki_rc_t     rc;
+    pki_row_t    row;
+    pki_bytes_t  text;
+
+    if (pki_clerk_room(job, PKI_ROW_PAGE + PKI_ROW_MAX) != PKI_OK) {
+        return PKI_ERROR;
+    }
+
+    job->len = 0;
+
+    pki_book_page(pki_redis_sync_transport(job->redis),
+                  job->conf->view->name, page, pki_clerk_collect_text, job);
+
+    if (pki_clerk_collect_wait(job) != PKI_OK) {
+        return PKI_ERROR;
+    }
+
+    cut = pki_clerk_collect_cut(job);
+    text.data = job->text;
+    text.len = job->len;
+
+    for ( ;; ) {
+        rc = pki_row_next(&text, &row);
+
+        if (rc == PKI_NOT_FOUND) {
+            return PKI_OK;
+        }
+
+        if (rc == PKI_OK && row.not_after >= cut
+            && pki_clerk_collect_survey(job, &row.serial) != PKI_OK)
+        {
+            return PKI_ERROR;
+        }
+    }
+}
+
+
+static pki_rc_t
+pki_clerk_collect_last(pki_clerk_job_t *job)
+{
+    size_t  i;
+
+    for (i = 0; i < job->last.n; i++) {
+        if (pki_clerk_collect_survey(job, &job->last.entries[i].serial)
+            != PKI_OK)
+        {
+            return PKI_ERROR;
+        }
+    }
+
+    return PKI_OK;
+}
+
+
+/* One more; they are asked about together.  NULL: that was all. */
+
+static pki_rc_t
+pki_clerk_collect_survey(pki_clerk_job_t *job, const pki_serial_t *serial)
+{
+    size_t  n;
+
+    if (serial != NULL) {
+        job->serials[job->nserials++] = *serial;
+
+        if (job->nserials < PKI_SURVEY_MAX) {
+            return PKI_OK;
+        }
+    }
+
+    n = job->nserials;
+    job->nserials = 0;
+
+    if (n == 0) {
+        return PKI_OK;
+    }
+
+    pki_survey(pki_redis_sync_transport(job->redis), job->conf->view,
+               job->serials, n, job->at, pki_clerk_collect_surveyed, job);
+
+    return pki_clerk_collect_wait(job);
+}
+
+
+static pki_rc_t
+pki_clerk_collect_manual(pki_clerk_job_t *job)
+{
+    job->next = 0;
+
+    do {
+        pki_book_revoked(pki_redis_sync_transport(job->redis),
+                         job->conf->view->name, job->next,
+                         pki_clerk_collect_revoked, job);
+
+        if (pki_clerk_collect_wait(job) != PKI_OK) {
+            return PKI_ERROR;
+        }
+
+    } while (job->next);
+
+    return PKI_OK;
+}
+
+
+/* One for each entry; what the last list asked for is not asked again. */
+
+static pki_rc_t
+pki_clerk_collect_ends(pki_clerk_job_t *job)
+{
+    int               order;
+    size_t            i, k, n;
+    pki_clerk_end_t  *ends;
+
+    ends = OPENSSL_zalloc((job->now.n + 1) * sizeof(pki_clerk_end_t));
+    if (ends == NULL) {
+        pki_err_set(&job->err, "out of memory");
+        return PKI_ERROR;
+    }
+
+    k = 0;
+    n = 0;
+
+    for (i = 0; i < job->now.n; i++) {
+        ends[i].serial = job->now.entries[i].serial;
+        order = -1;
+
+        for ( /* void */ ; k < job->nends; k++) {
+            order = pki_clerk_compare(&ends[i].serial, &job->ends[k].serial);
+
+            if (order <= 0) {
+                break;
+            }
+        }
+
+        if (k < job->nends && order == 0) {
+            ends[i].end = job->ends[k].end;
+            continue;
+        }
+
+        job->asked[n++] = &ends[i];
+
+        if (n == PKI_BOOK_SERIALS) {
+            if (pki_clerk_collect_ask(job, n) != PKI_OK) {
+                OPENSSL_free(ends);
+                return PKI_ERROR;
+            }
+
+            n = 0;
+        }
+    }
+
+    if (n && pki_clerk_collect_ask(job, n) != PKI_OK) {
+        OPENSSL_free(ends);
+        return PKI_ERROR;
+    }
+
+    OPENSSL_free(job->ends);
+    job->ends = ends;
+    job->nends = job->now.n;
+
+    return PKI_OK;
+}
+
+
+static pki_rc_t
+pki_clerk_collect_ask(pki_clerk_job_t *job, size_t n)
+{
+    size_t        i;
+    pki_serial_t  serials[PKI_BOOK_SERIALS];
+
+    for (i = 0; i < n; i++) {
+        serials[i] = job->asked[i]->serial;
+    }
+
+    job->nserials = n;
+
+    pki_book_rows(pki_redis_sync_transport(job->redis),
+                  job->conf->view->name, serials, n, pki_clerk_collect_rows,
+                  job);
+
+    return pki_clerk_collect_wait(job);
+}
+
+
+static void
+pki_clerk_collect_leave_ended(pki_clerk_job_t *job)
+{
+    size_t  i, n;
+    time_t  cut;
+
+    n = 0;
+    cut = pki_clerk_collect_cut(job);
+
+    for (i = 0; i < job->now.n; i++) {
+        if (job->ends[i].end == 0 || job->ends[i].end >= cut) {
+            job->now.entries[n++] = job->now.entries[i];
+        }
+    }
+
+    job->now.n = n;
+}
+
+
+static time_t
+pki_clerk_collect_cut(const pki_clerk_job_t *job)
+{
+    return job->info[PKI_LIST_FULL].number
+           ? job->info[PKI_LIST_FULL].this_update : job->at;
+}
+
+
+/* One slice; requests come before the next. */
+
+static pki_rc_t
+pki_clerk_collect_wait(pki_clerk_job_t *job)
+{
+    if (pki_clerk_wait(job) != PKI_OK) {
+        return PKI_ERROR;
+    }
+
+    return pki_clerk_pause(job);
+}
+
+
+static void
+pki_clerk_collect_newest(void *data, pki_store_result_t result, long long n,
+    const char *error)
+{
+    pki_clerk_job_t *job = data;
+
+    pki_clerk_told(job, result, error);
+    job->next = n > 0 ? (unsigned long long) n : 0;
+}
+
+
+static void
+pki_clerk_collect_text(void *data, pki_store_result_t result,
+    const pki_bytes_t *values, size_t n, unsigned long long next,
+    const char *error)
+{
+    pki_clerk_job_t *job = data;
+
+    (void) next;
+
+    pki_clerk_told(job, result, error);
+
+    if (result != PKI_STORE_DONE || n == 0) {
+        return;
+    }
+
+    if (values[0].len > job->size) {
+        pki_clerk_told(job, PKI_STORE_FAILED, "a page that is too large");
+        return;
+    }
+
+    if (values[0].len) {
+        memcpy(job->text, values[0].data, values[0].len);
+    }
+
+    job->len = values[0].len;
+}
+
+
+static void
+pki_clerk_collect_surveyed(void *data, pki_store_result_t result,
+    const pki_survey_item_t *items, size_t n, const char *error)
+{
+    pki_clerk_job_t *job = data;
+
+    size_t  i;
+
+    pki_clerk_told(job, result, error);
+
+    for (i = 0; i < n; i++) {
+        if (pki_clerk_collect_item(job, &items[i]) != PKI_OK) {
+            job->result = PKI_STORE_FAILED;
+            return;
+        }
+    }
+}
+
+
+/* Of what is not known now, what was said last is still the best. */
+
+static pki_rc_t
+pki_clerk_collect_item(pki_clerk_job_t *job, const pki_survey_item_t *item)
+{
+    pki_crl_entry_t         entry;
+    const pki_crl_entry_t  *last;
+
+    switch (item->verdict.outcome) {
+
+    case PKI_OUTCOME_HOLD:
+    case PKI_OUTCOME_REVOKED:
+        entry.serial = item->serial;
+        entry.at = item->verdict.revoked_at;
+        entry.reason = item->verdict.reason;
+        entry.invalidity = item->manual.reason == PKI_REASON_NONE
+                           ? 0 : item->manual.invalidity;
+
+        return pki_clerk_add(job, &job->now, &entry);
+
+    case PKI_OUTCOME_LATER:
+        last = pki_clerk_find(&job->last, &item->serial);
+
+        return last ? pki_clerk_add(job, &job->now, last) : PKI_OK;
+
+    default:
+        return PKI_OK;
+    }
+}
+
+
+/* What cannot be read must not be taken for "not revoked". */
+
+static void
+pki_clerk_collect_revoked(void *data, pki_store_result_t result,
+    const pki_bytes_t *values, size_t n, unsigned long long next,
+    const char *error)
+{
+    pki_clerk_job_t *job = data;
+
+    size_t            i;
+    pki_crl_entry_t   entry;
+    pki_revocation_t  revocation;
+
+    pki_clerk_told(job, result, error);
+    job->next = next;
+
+    for (i = 0; i + 1 < n; i += 2) {
+        if (pki_serial_from_text((const char *) values[i].data,
+                                 values[i].len, &entry.serial)
+            != PKI_OK
+            || pki_revocation_read(values[i + 1], &revocation) != PKI_OK)
+        {
+            pki_clerk_told(job, PKI_STORE_FAILED,
+                           "unreadable revocation record");
+            return;
+        }
+
+        entry.at = revocation.at;
+        entry.invalidity = revocation.invalidity;
+        entry.reason = revocation.reason;
+
+        if (pki_clerk_add(job, &job->now, &entry) != PKI_OK) {
+            job->result = PKI_STORE_FAILED;
+            return;
+        }
+    }
+}
+
+
+/* One that was never recorded has no end that is known. */
+
+static void
+pki_clerk_collect_rows(void *data, pki_store_result_t result,
+    const pki_bytes_t *values, size_t n, unsigned long long next,
+    const char *error)
+{
+    pki_clerk_job_t *job = data;
+
+    size_t       i;
+    pki_row_t    row;
+    pki_bytes_t  line;
+
+    (void) next;
+
+    pki_clerk_told(job, result, error);
+
+    for (i = 0; i < n && i < job->nserials; i++) {
+        line = values[i];
+
+        if (line.len && pki_row_next(&line, &row) == PKI_OK) {
+            job->asked[i]->end = row.not_after;
+        }
+    }
+
+    job->nserials = 0;
+}

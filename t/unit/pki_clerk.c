@@ -1,0 +1,269 @@
+
+/*
+ * The clerk as it is: a real thread, a real Redis.  Lists of what was
+ * revoked by hand: when they are made, and what they hold.
+ */
+
+#include "pki_test_clerk.h"
+
+
+static void
+test_manual(void)
+{
+    test_crl_t           crl;
+    pki_clerk_t         *clerk;
+    pki_serial_t         one, two;
+    pki_clerk_stats_t    stats;
+    unsigned long long   number, next;
+
+    test_set("FLUSHALL");
+    one = test_serial(1);
+    two = test_serial(2);
+    test_recorded(&one, pki_test_now() + 10000);
+
+    clerk = test_clerk(&test_crl_conf, 1, NULL, 0, 0);
+
+    number = test_next(PKI_LIST_FULL, 0);
+    ok(test_read(PKI_LIST_FULL, &crl), "a list is made at once");
+    is_int(crl.n, 0, "an empty one");
+    is_int(crl.plan.number, number, "its number");
+    is_int(crl.plan.base, 0, "complete");
+    is_int(crl.plan.next_update - crl.plan.this_update, 3600, "its life");
+    is_int(crl.info.next_update, crl.plan.next_update, "as is told");
+    is_int(crl.info.len, test_reading.len, "its length");
+    test_drop(&crl);
+
+    test_revoked(&one, PKI_REASON_KEY_COMPROMISE);
+    test_revoked(&two, PKI_REASON_CERTIFICATE_HOLD);
+    pki_clerk_hint(clerk, "cb", 2);
+    ok(test_quiet(PKI_LIST_FULL, number, 150), "another issuer's news");
+
+    pki_clerk_hint(clerk, "ca", 2);
+    pki_clerk_hint(clerk, "ca", 2);
+    next = test_next(PKI_LIST_FULL, number);
+    ok(next > number, "a hint, a list");
+    number = next;
+
+    ok(test_read(PKI_LIST_FULL, &crl), "it is read");
+    is_int(crl.n, 2, "two entries");
+    is_int(test_entry(&crl, &one)->reason, PKI_REASON_KEY_COMPROMISE,
+           "for good");
+    is_int(test_entry(&crl, &one)->at, pki_test_now(), "since then");
+    is_int(test_entry(&crl, &two)->reason, PKI_REASON_CERTIFICATE_HOLD,
+           "a hold, never recorded");
+    test_drop(&crl);
+
+    test_released(&two);
+    pki_clerk_hint(clerk, "", 0);
+    next = test_next(PKI_LIST_FULL, number);
+    ok(next > number && test_read(PKI_LIST_FULL, &crl), "after a release");
+    is_int(crl.n, 1, "one entry");
+    test_drop(&crl);
+
+    /* nothing to tell */
+
+    pki_clerk_hint(clerk, "ca", 2);
+    ok(test_quiet(PKI_LIST_FULL, next, 300), "a hint for nothing, no list");
+
+    pki_clerk_stats(clerk, 0, &stats);
+    is_int(stats.holder, 1, "the lease is held");
+    is_int(stats.number, next, "the number is told");
+    is_int(stats.entries, 1, "and the entries");
+    is_int(stats.lists, 3, "and how many lists");
+    is_int(stats.failures, 0, "no failure");
+    pki_clerk_stats(clerk, 1, &stats);
+    is_int(stats.number, 0, "there is no other");
+    ok(test_mail(clerk, "crl \"ca\": list ") == 3, "a letter for each");
+
+    test_end(clerk, "lists by hand");
+
+    /* another begins where the first has ended */
+
+    clerk = test_clerk(&test_crl_conf, 1, NULL, 0, 0);
+    ok(test_quiet(PKI_LIST_FULL, next, 300), "nothing new, no new list");
+    test_end(clerk, "nothing new");
+
+    test_revoked(&two, PKI_REASON_SUPERSEDED);
+    clerk = test_clerk(&test_crl_conf, 1, NULL, 0, 0);
+    number = test_next(PKI_LIST_FULL, next);
+    ok(number > next, "what happened meanwhile is on a list at once");
+    test_end(clerk, "something new");
+}
+
+
+/* It is renewed in its time, and whoever ends is on one more. */
+
+static void
+test_renewal(void)
+{
+    time_t               end;
+    test_crl_t           crl;
+    pki_clerk_t         *clerk;
+    pki_serial_t         one, two;
+    pki_clerk_crl_t      conf;
+    unsigned             on, beyond;
+    unsigned long long   number;
+
+    test_set("FLUSHALL");
+    one = test_serial(1);
+    two = test_serial(2);
+    end = time(NULL) + 1;
+    test_recorded(&one, end);
+    test_recorded(&two, end - 100);
+    test_revoked(&one, PKI_REASON_SUPERSEDED);
+    test_revoked(&two, PKI_REASON_SUPERSEDED);
+
+    conf = test_crl_conf;
+    conf.valid = 3;
+    conf.renew = 2;
+    clerk = test_clerk(&conf, 1, NULL, 0, 0);
+
+    beyond = 0;
+
+    for (number = 0, on = 1; on; test_drop(&crl)) {
+        number = test_next(PKI_LIST_FULL, number);
+
+        if (number == 0 || !test_read(PKI_LIST_FULL, &crl)) {
+            ok(0, "a list");
+            break;
+        }
+
+        ok(test_entry(&crl, &two) == NULL, "ended before the first list");
+        on = test_entry(&crl, &one) != NULL;
+
+        if (on && crl.plan.this_update > end) {
+            beyond++;
+        }
+    }
+
+    is_int(beyond, 1, "on one list beyond its end");
+    test_end(clerk, "renewals");
+}
+
+
+static void
+test_delta(void)
+{
+    test_crl_t           crl;
+    pki_clerk_t         *clerk;
+    pki_serial_t         one, two;
+    pki_clerk_crl_t      conf;
+    unsigned long long   full, delta, next;
+
+    test_set("FLUSHALL");
+    one = test_serial(1);
+    two = test_serial(2);
+    test_revoked(&one, PKI_REASON_CERTIFICATE_HOLD);
+
+    conf = test_crl_conf;
+    conf.delta = 600;
+    conf.freshest = "http://127.0.0.1/delta.crl";
+    clerk = test_clerk(&conf, 1, NULL, 0, 0);
+
+    delta = test_next(PKI_LIST_DELTA, 0);
+    ok(test_read(PKI_LIST_FULL, &crl), "a complete list");
+    full = crl.plan.number;
+    is_int(crl.n, 1, "with the hold");
+    test_drop(&crl);
+
+    ok(test_read(PKI_LIST_DELTA, &crl), "and a delta with it");
+    ok(delta > full, "of a higher number");
+    is_int(crl.plan.base, full, "based on it");
+    is_int(crl.n, 0, "without a change");
+    is_int(crl.plan.next_update - crl.plan.this_update, 600, "its life");
+    test_drop(&crl);
+
+    test_released(&one);
+    test_revoked(&two, PKI_REASON_KEY_COMPROMISE);
+    pki_clerk_hint(clerk, "ca", 2);
+    next = test_next(PKI_LIST_DELTA, delta);
+    ok(next > delta && test_read(PKI_LIST_DELTA, &crl), "a new delta");
+    is_int(crl.plan.base, full, "on the same base");
+    is_int(crl.n, 2, "both changes");
+    is_int(test_entry(&crl, &one)->reason, PKI_REASON_REMOVE_FROM_CRL,
+           "one gone");
+    is_int(test_entry(&crl, &two)->reason, PKI_REASON_KEY_COMPROMISE,
+           "one new");
+    test_drop(&crl);
+    test_infos();
+    is_int(test_reading.info[PKI_LIST_FULL].number, full, "the base stays");
+    test_end(clerk, "deltas");
+
+    /* what the delta says is known after a restart */
+
+    clerk = test_clerk(&conf, 1, NULL, 0, 0);
+    ok(test_quiet(PKI_LIST_DELTA, next, 300), "nothing new, no delta");
+    test_revoked(&one, PKI_REASON_SUPERSEDED);
+    pki_clerk_hint(clerk, "ca", 2);
+    delta = test_next(PKI_LIST_DELTA, next);
+    ok(delta > next && test_read(PKI_LIST_DELTA, &crl), "one more");
+    is_int(crl.plan.base, full, "still on that base");
+    is_int(crl.n, 2, "both changes");
+    is_int(test_entry(&crl, &one)->reason, PKI_REASON_SUPERSEDED,
+           "from a hold to a final reason");
+    test_drop(&crl);
+    test_end(clerk, "deltas, again");
+}
+
+
+static void
+test_broken(void)
+{
+    test_crl_t           crl;
+    pki_clerk_t         *clerk;
+    pki_serial_t         one;
+    unsigned long long   number, next;
+
+    test_set("FLUSHALL");
+    one = test_serial(1);
+    test_revoked(&one, PKI_REASON_SUPERSEDED);
+
+    clerk = test_clerk(&test_crl_conf, 1, NULL, 0, 0);
+    number = test_next(PKI_LIST_FULL, 0);
+    test_end(clerk, "a list");
+
+    test_set("SETRANGE pki:{ca}:crl:%llu 100 xx", number);
+    clerk = test_clerk(&test_crl_conf, 1, NULL, 0, 0);
+    next = test_next(PKI_LIST_FULL, number);
+    ok(next > number && test_read(PKI_LIST_FULL, &crl),
+       "a list that was changed is made anew");
+    is_int(crl.n, 1, "with what it held");
+    test_drop(&crl);
+    is_int(test_mail(clerk, "cannot be used"), 1, "a letter");
+    test_end(clerk, "a broken list");
+
+    test_set("DEL pki:{ca}:crl:%llu", next);
+    clerk = test_clerk(&test_crl_conf, 1, NULL, 0, 0);
+    number = test_next(PKI_LIST_FULL, next);
+    ok(number > next, "one that is lost is made anew");
+    test_end(clerk, "a lost list");
+
+    /* what cannot be read is not left out */
+
+    test_set("HSET pki:{ca}:revoked 4003 nonsense");
+    clerk = test_clerk(&test_crl_conf, 1, NULL, 0, 0);
+    ok(test_quiet(PKI_LIST_FULL, number, 1500), "no list without it");
+    is_int(test_mail(clerk, "unreadable revocation record"), 1,
+           "one letter for one cause");
+    test_set("HDEL pki:{ca}:revoked 4003");
+    test_revoked(&test_view.ca->serial, PKI_REASON_SUPERSEDED);
+    ok(test_next(PKI_LIST_FULL, number) > number, "then it goes on");
+    is_int(test_mail(clerk, "goes on"), 1, "and says so");
+    test_end(clerk, "an unreadable record");
+}
+
+
+int
+main(void)
+{
+    test_open();
+
+    test_manual();
+    test_renewal();
+    test_delta();
+    test_broken();
+
+    test_shut();
+
+    return pki_test_done();
+}
