@@ -35,6 +35,14 @@ sub refuses {
     like($text, qr/\S/, "$name: with a sentence");
 }
 
+sub run_der {
+    my ($file) = @_;
+
+    run_ok('openssl', 'x509', '-in', $file, '-outform', 'DER', '-out',
+           "$file.der");
+    return "$file.der";
+}
+
 
 # serial numbers
 
@@ -80,7 +88,39 @@ shows('unless told so', qr/./s, 'revoke', @issuer, '--unrecorded', '0BAD');
 
 my $audit = $t->redis_cli('xrange', 'pki:{demo}:audit', '-', '+');
 
-is(() = ($audit =~ /^who$/mg), 4, 'each change is in the audit stream');
+is(() = ($audit =~ /^who$/mg), 6, 'each change is in the audit stream');
+is(() = ($audit =~ /^import$/mg), 2, 'and so is each record');
+
+
+# what a record leaves for the search
+
+my $bound = $t->cert($ca, 'bound', serial => $sealed, ext =>
+                     "subjectAltName=DNS:bound.example.com\n");
+
+shows('records no more', qr/recorded 0, already there 2/, 'record', @issuer,
+      values %cert);
+shows('another', qr/no key opens.*: 1\n.*recorded 1,/s, 'record', @issuer, $bound);
+is($t->redis_cli('hlen', 'pki:{demo}:bound'), 0, 'which is bound to nothing');
+is($t->redis_cli('hlen', 'pki:{demo}:thumb'), 3, 'three are found by key');
+
+my @rows = split /\n/, $t->redis_cli('--raw', 'get', 'pki:{demo}:page:1');
+
+is(@rows, 3, 'and are in the page');
+is((grep { /^1\t.*\t$one\t.*somebody$/ } @rows), 1, 'one is revoked there');
+like($rows[2], qr/\t$sealed\t[0-9A-F]{40}\tCN=bound\tDNS:bound\.example/,
+     'subject and names of the last');
+
+shows('with its key', qr/^recorded 1, already there 0, failed 0$/, 'record',
+      @redis, '--issuer', 'other', '--key-file', "$t->{dir}/keys", $bound);
+is($t->redis_cli('hkeys', 'pki:{other}:bound'), "device/$guid",
+   'it is bound to its device');
+
+my $der = slurp(run_der($bound));
+
+is($t->redis_cli('strlen', "pki:{other}:der:$sealed"), length $der,
+   'and the DER is kept');
+refuses('an unknown source', 2, 'record', @issuer, '--source', 'nobody',
+        $bound);
 
 
 # objects

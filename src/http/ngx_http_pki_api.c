@@ -31,12 +31,47 @@ static pki_bytes_t ngx_http_pki_api_request_id(ngx_http_request_t *r);
 
 static ngx_http_pki_route_t  ngx_http_pki_routes[] = {
 
+    { ngx_string("csr"), ngx_null_string,
+      NGX_HTTP_POST,
+      NGX_HTTP_PKI_ROLE_ENROLL|NGX_HTTP_PKI_ROLE_SELF, PKI_CSR_MAX,
+      ngx_http_pki_enroll_csr,
+      NULL,
+      NULL },
+
+    { ngx_string("manage/search"), ngx_null_string,
+      NGX_HTTP_GET|NGX_HTTP_HEAD,
+      NGX_HTTP_PKI_ROLE_READ, NGX_HTTP_PKI_BODY_MAX,
+      ngx_http_pki_search,
+      NULL,
+      NULL },
+
+    { ngx_string("manage/certificates/"), ngx_string("/history"),
+      NGX_HTTP_GET|NGX_HTTP_HEAD,
+      NGX_HTTP_PKI_ROLE_READ, NGX_HTTP_PKI_BODY_MAX,
+      NULL,
+      NULL,
+      ngx_http_pki_inspect_history },
+
     { ngx_string("manage/certificates/"), ngx_null_string,
       NGX_HTTP_GET|NGX_HTTP_HEAD,
       NGX_HTTP_PKI_ROLE_READ, NGX_HTTP_PKI_BODY_MAX,
       NULL,
       NULL,
-      ngx_http_pki_manage_inspect },
+      ngx_http_pki_inspect },
+
+    { ngx_string("manage/certificates"), ngx_null_string,
+      NGX_HTTP_POST,
+      NGX_HTTP_PKI_ROLE_MANAGE, 0,
+      ngx_http_pki_import,
+      NULL,
+      NULL },
+
+    { ngx_string("manage/revoke"), ngx_null_string,
+      NGX_HTTP_POST,
+      NGX_HTTP_PKI_ROLE_MANAGE, NGX_HTTP_PKI_BULK_MAX,
+      ngx_http_pki_bulk,
+      NULL,
+      NULL },
 
     { ngx_string("manage/revoke/"), ngx_null_string,
       NGX_HTTP_PATCH,
@@ -66,6 +101,13 @@ static ngx_http_pki_route_t  ngx_http_pki_routes[] = {
       NULL,
       NULL },
 
+    { ngx_string("directory/"), ngx_string("/certificates"),
+      NGX_HTTP_GET|NGX_HTTP_HEAD,
+      NGX_HTTP_PKI_ROLE_READ, NGX_HTTP_PKI_BODY_MAX,
+      ngx_http_pki_issued_list,
+      NULL,
+      NULL },
+
     { ngx_string("directory/"), ngx_null_string,
       NGX_HTTP_GET|NGX_HTTP_HEAD,
       NGX_HTTP_PKI_ROLE_READ, NGX_HTTP_PKI_BODY_MAX,
@@ -77,6 +119,13 @@ static ngx_http_pki_route_t  ngx_http_pki_routes[] = {
       NGX_HTTP_PUT|NGX_HTTP_DELETE,
       NGX_HTTP_PKI_ROLE_MANAGE, NGX_HTTP_PKI_BODY_MAX,
       ngx_http_pki_object_push,
+      NULL,
+      NULL },
+
+    { ngx_string("openapi.json"), ngx_null_string,
+      NGX_HTTP_GET|NGX_HTTP_HEAD,
+      0, NGX_HTTP_PKI_BODY_MAX,
+      ngx_http_pki_openapi,
       NULL,
       NULL },
 
@@ -174,6 +223,20 @@ ngx_http_pki_api_may(ngx_http_request_t *r, ngx_http_pki_issuer_t *issuer)
     }
 
     return 0;
+}
+
+
+ngx_uint_t
+ngx_http_pki_api_named(ngx_http_request_t *r, ngx_http_pki_issuer_t *issuer,
+    ngx_str_t *name)
+{
+    if (!ngx_http_pki_api_may(r, issuer)) {
+        return 0;
+    }
+
+    return name == NULL
+           || (name->len == issuer->name.len
+               && ngx_strncmp(name->data, issuer->name.data, name->len) == 0);
 }
 
 
@@ -421,12 +484,7 @@ ngx_http_pki_api_scope(ngx_http_request_t *r, ngx_http_pki_api_t *a)
     for (i = 0; i < lcf->scope.n; i++) {
         issuer = lcf->scope.issuers[i];
 
-        if (ngx_http_pki_api_may(r, issuer)
-            && (name.data == NULL
-                || (name.len == issuer->name.len
-                    && ngx_strncmp(name.data, issuer->name.data, name.len)
-                       == 0)))
-        {
+        if (ngx_http_pki_api_named(r, issuer, name.data ? &name : NULL)) {
             a->candidates[a->ncandidates++].issuer = issuer;
         }
     }
@@ -552,7 +610,7 @@ ngx_http_pki_api_read(ngx_http_request_t *r, ngx_http_pki_api_t *a,
     pki_err_t     err;
     pki_bytes_t   text;
 
-    status = ngx_http_pki_body(r, NGX_HTTP_PKI_BODY_MAX, &body);
+    status = ngx_http_pki_body(r, a->route->max, &body);
 
     if (status == NGX_DECLINED) {
         return ngx_http_pki_api_error(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
@@ -567,7 +625,12 @@ ngx_http_pki_api_read(ngx_http_request_t *r, ngx_http_pki_api_t *a,
     text.data = body.data;
     text.len = body.len;
 
-    rc = pki_json_read(text, fields, n, &err);
+    if (a->route->max > PKI_JSON_TEXT_MAX) {
+        rc = pki_json_read_long(text, fields, n, &err);
+
+    } else {
+        rc = pki_json_read(text, fields, n, &err);
+    }
 
     if (rc == PKI_OK) {
         status = take(r, a, fields);

@@ -37,12 +37,16 @@ typedef struct {
     ngx_uint_t                 pending;     /* replies to wanting */
     ngx_uint_t                 resolving;   /* a bit for each id that is being
                                                translated */
+    unsigned                   issue:1;     /* it is to be recorded soon */
     unsigned                   resolved:1;  /* ids were translated */
     unsigned                   wanted:1;    /* a lookup was asked for */
     unsigned                   looking:1;   /* and is under way */
 } ngx_http_pki_flight_t;
 
 
+static ngx_int_t ngx_http_pki_ask_flight(ngx_http_request_t *r,
+    ngx_http_pki_issuer_t *issuer, const pki_serial_t *serial,
+    ngx_http_pki_wake_pt handler, ngx_uint_t n, ngx_uint_t issue);
 static ngx_http_pki_flight_t *ngx_http_pki_flight_find(
     ngx_http_pki_main_conf_t *mcf, ngx_http_pki_issuer_t *issuer,
     const pki_serial_t *serial);
@@ -85,6 +89,23 @@ ngx_int_t
 ngx_http_pki_ask(ngx_http_request_t *r, ngx_http_pki_issuer_t *issuer,
     const pki_serial_t *serial, ngx_http_pki_wake_pt handler, ngx_uint_t n)
 {
+    return ngx_http_pki_ask_flight(r, issuer, serial, handler, n, 0);
+}
+
+
+ngx_int_t
+ngx_http_pki_ask_issue(ngx_http_request_t *r, ngx_http_pki_issuer_t *issuer,
+    const pki_serial_t *serial, ngx_http_pki_wake_pt handler, ngx_uint_t n)
+{
+    return ngx_http_pki_ask_flight(r, issuer, serial, handler, n, 1);
+}
+
+
+static ngx_int_t
+ngx_http_pki_ask_flight(ngx_http_request_t *r, ngx_http_pki_issuer_t *issuer,
+    const pki_serial_t *serial, ngx_http_pki_wake_pt handler, ngx_uint_t n,
+    ngx_uint_t issue)
+{
     ngx_http_pki_wait_t       *wait;
     ngx_http_pki_flight_t     *flight;
     ngx_http_pki_main_conf_t  *mcf;
@@ -96,7 +117,7 @@ ngx_http_pki_ask(ngx_http_request_t *r, ngx_http_pki_issuer_t *issuer,
         return NGX_ERROR;
     }
 
-    flight = ngx_http_pki_flight_find(mcf, issuer, serial);
+    flight = issue ? NULL : ngx_http_pki_flight_find(mcf, issuer, serial);
 
     if (flight) {
         ngx_queue_insert_tail(&flight->waits, &wait->flight);
@@ -116,6 +137,8 @@ ngx_http_pki_ask(ngx_http_request_t *r, ngx_http_pki_issuer_t *issuer,
         ngx_http_pki_wait_cancel(wait);
         return NGX_ERROR;
     }
+
+    flight->issue = issue ? 1 : 0;
 
     ngx_queue_insert_tail(&flight->waits, &wait->flight);
 
@@ -514,6 +537,10 @@ ngx_http_pki_lookup_facts(ngx_http_pki_flight_t *flight,
 
     pki_question_facts(&flight->issuer->view, &flight->question, found,
                        &facts);
+
+    if (flight->issue) {
+        facts.recorded = 1;
+    }
 
     (void) pki_verdict(&verdict, &facts, &flight->issuer->policy, ngx_time(),
                        NULL);

@@ -19,6 +19,7 @@
 
 static char *ngx_http_pki_store_check(ngx_conf_t *cf,
     ngx_http_pki_store_t *store);
+static const char *ngx_http_pki_store_text(ngx_str_t *s);
 static char *ngx_http_pki_store_tls(ngx_conf_t *cf,
     ngx_http_pki_store_t *store);
 
@@ -285,4 +286,59 @@ ngx_http_pki_address(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     store->addr = &u.addrs[0];
 
     return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_pki_store_sync(ngx_conf_t *cf, ngx_http_pki_store_t *store,
+    pki_redis_sync_conf_t *redis)
+{
+    u_char           *text;
+    struct sockaddr  *sa;
+
+    sa = store->addr->sockaddr;
+
+    text = ngx_pcalloc(cf->pool, NGX_SOCKADDR_STRLEN + 1);
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (sa->sa_family == AF_UNIX) {
+        ngx_cpystrn(text, (u_char *) ((struct sockaddr_un *) sa)->sun_path,
+                    NGX_SOCKADDR_STRLEN);
+        redis->path = (char *) text;
+
+    } else {
+        (void) ngx_sock_ntop(sa, store->addr->socklen, text,
+                             NGX_SOCKADDR_STRLEN, 0);
+
+        /* without the brackets */
+
+        if (text[0] == '[') {
+            *(u_char *) ngx_strchr(text, ']') = '\0';
+            text++;
+        }
+
+        redis->host = (char *) text;
+        redis->port = ngx_inet_get_port(sa);
+    }
+
+    redis->user = ngx_http_pki_store_text(&store->user);
+    redis->secret = ngx_http_pki_store_text(&store->secret);
+    redis->database = (int) store->database;
+    redis->timeout = (int) store->timeout;
+    redis->tls = store->ssl ? store->ssl->ctx : NULL;
+    redis->tls_name = ngx_http_pki_store_text(&store->tls_name);
+    redis->stop = -1;
+
+    return NGX_OK;
+}
+
+
+/* strings of the configuration are terminated */
+
+static const char *
+ngx_http_pki_store_text(ngx_str_t *s)
+{
+    return s->len ? (char *) s->data : NULL;
 }

@@ -48,6 +48,7 @@ ngx_http_pki_create_main_conf(ngx_conf_t *cf)
     mcf->zone_size = NGX_CONF_UNSET_SIZE;
     mcf->news_timeout = NGX_CONF_UNSET_MSEC;
     mcf->stale_answers = NGX_CONF_UNSET;
+    mcf->signatures = NGX_CONF_UNSET_UINT;
 
     if (ngx_array_init(&mcf->stores, cf->pool, 1,
                        sizeof(ngx_http_pki_store_t *))
@@ -85,6 +86,7 @@ ngx_http_pki_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_size_value(mcf->zone_size, NGX_HTTP_PKI_ZONE_SIZE);
     ngx_conf_init_msec_value(mcf->news_timeout, 2000);
     ngx_conf_init_value(mcf->stale_answers, 1);
+    ngx_conf_init_uint_value(mcf->signatures, 50);
 
     issuers = mcf->issuers.elts;
     directories = mcf->directories.elts;
@@ -118,10 +120,15 @@ ngx_http_pki_init_main_conf(ngx_conf_t *cf, void *conf)
 
     for (i = 0; i < mcf->issuers.nelts; i++) {
         if (ngx_http_pki_issuer_references(cf, issuers[i]) != NGX_OK
-            || ngx_http_pki_issuer_identity(issuers[i]) != NGX_OK)
+            || ngx_http_pki_issuer_identity(issuers[i]) != NGX_OK
+            || ngx_http_pki_clerk_resolve(cf, issuers[i]) != NGX_OK)
         {
             return NGX_CONF_ERROR;
         }
+    }
+
+    if (ngx_http_pki_profiles_resolve(cf, mcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
     }
 
     if (ngx_http_pki_zone_add(cf, &mcf->zone, &zone, mcf->zone_size,
@@ -257,6 +264,14 @@ ngx_http_pki_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
+    if (ngx_http_pki_enroll_merge(cf, prev, conf) != NGX_CONF_OK
+        || ngx_http_pki_auth_merge(cf, prev, conf) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_http_pki_crl_merge(prev, conf);
+
     /* "if" and "limit_except" are their location under other conditions */
 
     if (clcf->noname && conf->handler == NULL) {
@@ -285,9 +300,13 @@ ngx_http_pki_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->handler == ngx_http_pki_api_handler && conf->tokens == NULL) {
+    if (conf->handler == ngx_http_pki_api_handler && conf->tokens == NULL
+        && (conf->auth == NULL
+            || (conf->auth->njwts == 0 && conf->auth->role == NULL)))
+    {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"pki_api\" needs \"pki_api_tokens\" in %V:%ui",
+                      "\"pki_api\" needs \"pki_api_tokens\", "
+                      "\"pki_api_jwt\" or \"pki_api_role\" in %V:%ui",
                       &conf->scope.file, conf->scope.line);
         return NGX_CONF_ERROR;
     }
@@ -330,6 +349,29 @@ ngx_http_pki_tokens(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     lcf->tokens = ngx_http_pki_read_tokens(cf, &value[1]);
 
     return lcf->tokens ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* its issuers are those of the profiles */
+
+char *
+ngx_http_pki_est(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_http_pki_location(cf, cmd, conf, ngx_http_pki_est_handler, 0);
+}
+
+
+char *
+ngx_http_pki_crl(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_http_pki_location(cf, cmd, conf, ngx_http_pki_crl_handler, 1);
+}
+
+
+char *
+ngx_http_pki_ca(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_http_pki_location(cf, cmd, conf, ngx_http_pki_ca_handler, 1);
 }
 
 

@@ -24,8 +24,6 @@ static ngx_int_t ngx_http_pki_directory_urls(ngx_conf_t *cf,
     ngx_http_pki_directory_t *d);
 static ngx_int_t ngx_http_pki_directory_needs(ngx_conf_t *cf,
     ngx_http_pki_directory_t *d, ngx_uint_t given, const char *what);
-static ngx_int_t ngx_http_pki_directory_redis(ngx_conf_t *cf,
-    ngx_http_pki_directory_t *d);
 static ngx_int_t ngx_http_pki_directory_issuer(ngx_conf_t *cf,
     ngx_http_pki_directory_t *d, ngx_http_pki_issuer_t *issuer);
 static void ngx_http_pki_directory_fill(ngx_http_pki_directory_t *d);
@@ -71,7 +69,7 @@ ngx_http_pki_directory_resolve(ngx_conf_t *cf, ngx_http_pki_main_conf_t *mcf,
 
     if (ngx_http_pki_directory_urls(cf, d) != NGX_OK
         || ngx_http_pki_directory_login(cf, d) != NGX_OK
-        || ngx_http_pki_directory_redis(cf, d) != NGX_OK)
+        || ngx_http_pki_store_sync(cf, d->store, &d->conf.redis) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -398,57 +396,6 @@ ngx_http_pki_directory_needs(ngx_conf_t *cf, ngx_http_pki_directory_t *d,
                   &d->name, what, &d->file, d->line);
 
     return NGX_ERROR;
-}
-
-
-/* the store as the poller's own connection reaches it */
-
-static ngx_int_t
-ngx_http_pki_directory_redis(ngx_conf_t *cf, ngx_http_pki_directory_t *d)
-{
-    u_char                 *text;
-    struct sockaddr        *sa;
-    ngx_http_pki_store_t   *store;
-    pki_redis_sync_conf_t  *redis;
-
-    store = d->store;
-    redis = &d->conf.redis;
-    sa = store->addr->sockaddr;
-
-    text = ngx_pcalloc(cf->pool, NGX_SOCKADDR_STRLEN + 1);
-    if (text == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (sa->sa_family == AF_UNIX) {
-        ngx_cpystrn(text, (u_char *) ((struct sockaddr_un *) sa)->sun_path,
-                    NGX_SOCKADDR_STRLEN);
-        redis->path = (char *) text;
-
-    } else {
-        (void) ngx_sock_ntop(sa, store->addr->socklen, text,
-                             NGX_SOCKADDR_STRLEN, 0);
-
-        /* without the brackets */
-
-        if (text[0] == '[') {
-            *(u_char *) ngx_strchr(text, ']') = '\0';
-            text++;
-        }
-
-        redis->host = (char *) text;
-        redis->port = ngx_inet_get_port(sa);
-    }
-
-    redis->user = ngx_http_pki_directory_text(&store->user);
-    redis->secret = ngx_http_pki_directory_text(&store->secret);
-    redis->database = (int) store->database;
-    redis->timeout = (int) store->timeout;
-    redis->tls = store->ssl ? store->ssl->ctx : NULL;
-    redis->tls_name = ngx_http_pki_directory_text(&store->tls_name);
-    redis->stop = -1;
-
-    return NGX_OK;
 }
 
 

@@ -42,6 +42,8 @@ static int ngx_http_pki_no_password(char *buf, int size, int rwflag,
     void *data);
 static ngx_int_t ngx_http_pki_token(ngx_conf_t *cf, ngx_str_t *path,
     ngx_uint_t line, u_char *p, u_char *last, ngx_array_t *tokens);
+static ngx_int_t ngx_http_pki_token_issuers(ngx_conf_t *cf,
+    ngx_http_pki_token_t *token, u_char *p, size_t len);
 static u_char *ngx_http_pki_word(u_char **p, u_char *last, size_t *len);
 static void ngx_http_pki_cert_cleanup(void *data);
 static void ngx_http_pki_key_cleanup(void *data);
@@ -259,6 +261,40 @@ ngx_http_pki_read_tokens(ngx_conf_t *cf, ngx_str_t *path)
     }
 
     return tokens;
+}
+
+
+/* the caller frees it, by pki_token_keys_free() */
+
+pki_token_keys_t *
+ngx_http_pki_read_key_set(ngx_conf_t *cf, ngx_str_t *path)
+{
+    pki_rc_t             rc;
+    pki_err_t            err;
+    pki_bytes_t          text;
+    pki_token_keys_t    *keys;
+    ngx_http_pki_buf_t   b;
+
+    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK
+        || ngx_http_pki_read_file(cf, path, &b) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    text.data = b.data;
+    text.len = b.len;
+
+    rc = pki_token_keys_read(text, &keys, &err);
+
+    ngx_http_pki_wipe(&b);
+
+    if (rc != PKI_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %s", path,
+                           err.text);
+        return NULL;
+    }
+
+    return keys;
 }
 
 
@@ -481,14 +517,17 @@ ngx_http_pki_no_password(char *buf, int size, int rwflag, void *data)
 }
 
 
-/* "<sha256 hex> <role> <name>", a comment or an empty line */
+/*
+ * "<sha256 hex> <role>[,<role>...] <name> [issuer=<issuer>,...]", a comment
+ * or an empty line
+ */
 
 static ngx_int_t
 ngx_http_pki_token(ngx_conf_t *cf, ngx_str_t *path, ngx_uint_t line,
     u_char *p, u_char *last, ngx_array_t *tokens)
 {
-    size_t                 hlen, rlen, nlen;
-    u_char                *hash, *role, *name;
+    size_t                 hlen, rlen, nlen, ilen;
+    u_char                *hash, *role, *name, *issuers;
     ngx_int_t              n;
     ngx_uint_t             i;
     ngx_http_pki_token_t  *token;
@@ -501,6 +540,7 @@ ngx_http_pki_token(ngx_conf_t *cf, ngx_str_t *path, ngx_uint_t line,
 
     role = ngx_http_pki_word(&p, last, &rlen);
     name = ngx_http_pki_word(&p, last, &nlen);
+    issuers = ngx_http_pki_word(&p, last, &ilen);
 
     if (hlen != 2 * PKI_FINGERPRINT_LEN || nlen == 0
         || nlen > PKI_NAME_MAX)
@@ -524,14 +564,19 @@ ngx_http_pki_token(ngx_conf_t *cf, ngx_str_t *path, ngx_uint_t line,
         token->hash[i] = (u_char) n;
     }
 
-    if (rlen == 4 && ngx_strncmp(role, "read", 4) == 0) {
-        token->roles = NGX_HTTP_PKI_ROLE_READ;
+    if (ngx_http_pki_role_read(role, rlen, &token->roles) != NGX_OK) {
+        goto invalid;
+    }
 
-    } else if (rlen == 6 && ngx_strncmp(role, "manage", 6) == 0) {
-        token->roles = NGX_HTTP_PKI_ROLE_MANAGE
-                       |NGX_HTTP_PKI_ROLE_READ;
+    if (ilen > 7 && ngx_strncmp(issuers, "issuer=", 7) == 0) {
 
-    } else {
+        if (ngx_http_pki_token_issuers(cf, token, issuers + 7, ilen - 7)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+    } else if (ilen) {
         goto invalid;
     }
 
@@ -549,10 +594,33 @@ invalid:
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "line %ui of \"%V\" is not \"<sha256 of the token in "
-                       "hex> read|manage <name of at most %d characters>\"",
+                       "hex> <role>[,<role>...] <name of at most %d "
+                       "characters> [issuer=<issuer>,...]\", with roles of "
+                       "read, manage, enroll, self-service and admin",
                        line, path, PKI_NAME_MAX);
 
     return NGX_ERROR;
+}
+
+
+/* a copy, since the file's text is wiped */
+
+static ngx_int_t
+ngx_http_pki_token_issuers(ngx_conf_t *cf, ngx_http_pki_token_t *token,
+    u_char *p, size_t len)
+{
+    u_char  *copy;
+
+    copy = ngx_pnalloc(cf->pool, len);
+    if (copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(copy, p, len);
+
+    token->issuers = ngx_http_pki_role_issuers(cf->pool, copy, len);
+
+    return token->issuers ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -71,6 +71,7 @@ ngx_http_pki_issuer_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     issuer->extended_revoke = NGX_CONF_UNSET;
     issuer->devices = NGX_CONF_UNSET_UINT;
     issuer->archive_cutoff = NGX_CONF_UNSET;
+    issuer->urls.lifetime = NGX_CONF_UNSET;
 
     if (ngx_array_init(&issuer->directories, cf->pool, 2,
                        sizeof(ngx_http_pki_reference_t))
@@ -100,6 +101,7 @@ ngx_http_pki_issuer_check(ngx_conf_t *cf, ngx_http_pki_issuer_t *issuer)
     ngx_conf_init_value(issuer->extended_revoke, 0);
     ngx_conf_init_uint_value(issuer->devices, 0);
     ngx_conf_init_value(issuer->archive_cutoff, 0);
+    ngx_conf_init_value(issuer->urls.lifetime, 200 * 24 * 3600);
 
     policy = &issuer->policy;
     policy->good = policy->good ? policy->good : 600;
@@ -136,6 +138,10 @@ ngx_http_pki_issuer_check(ngx_conf_t *cf, ngx_http_pki_issuer_t *issuer)
     if (issuer->ca == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "pki_issuer \"%V\": %s",
                            &issuer->name, err.text);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_pki_clerk_check(cf, issuer) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 

@@ -1,6 +1,6 @@
 
 /*
- * Certificate management: inspect, revoke, hold, release.
+ * Certificate management: revoke, hold, release.
  *
  * A change is acknowledged by Redis, then forgotten in this host's zone,
  * then answered, so that no later answer of this host can be older than the
@@ -8,6 +8,8 @@
  */
 
 #include "ngx_http_pki_module.h"
+
+#include "pki_time.h"
 
 
 /* a change on its way; on the heap, it may outlive the request */
@@ -22,13 +24,6 @@ typedef struct {
 } ngx_http_pki_change_t;
 
 
-static void ngx_http_pki_manage_certificate(pki_json_writer_t *w,
-    ngx_http_pki_candidate_t *c);
-static void ngx_http_pki_manage_effective(pki_json_writer_t *w,
-    ngx_http_pki_candidate_t *c);
-
-static ngx_int_t ngx_http_pki_manage_take(ngx_http_request_t *r,
-    ngx_http_pki_api_t *a, pki_json_field_t *fields);
 static ngx_int_t ngx_http_pki_manage_change(ngx_http_request_t *r,
     ngx_http_pki_api_t *a, ngx_uint_t release);
 static void ngx_http_pki_manage_changed(void *data, pki_store_result_t result,
@@ -37,144 +32,6 @@ static void ngx_http_pki_manage_done(ngx_http_request_t *r, ngx_uint_t n,
     const void *reply);
 static ngx_int_t ngx_http_pki_manage_reply(ngx_http_request_t *r,
     ngx_http_pki_api_t *a, const ngx_http_pki_change_t *change);
-
-
-/* GET manage/certificates/{serial} */
-
-ngx_int_t
-ngx_http_pki_manage_inspect(ngx_http_request_t *r, ngx_http_pki_api_t *a)
-{
-    pki_json_writer_t  *w;
-
-    w = pki_json_create();
-    if (w == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    pki_json_object(w);
-    ngx_http_pki_manage_certificate(w, a->chosen);
-    ngx_http_pki_manage_effective(w, a->chosen);
-    pki_json_object_end(w);
-
-    return ngx_http_pki_api_send(r, NGX_HTTP_OK, w);
-}
-
-
-/* what is on record, in SCEPman's words */
-
-static void
-ngx_http_pki_manage_certificate(pki_json_writer_t *w,
-    ngx_http_pki_candidate_t *c)
-{
-    char             text[PKI_SERIAL_HEX_SIZE];
-    unsigned         i, n;
-    pki_object_id_t  objects[PKI_BINDING_OBJECTS];
-
-    (void) pki_serial_to_text(&c->question.store.serial, text);
-
-    pki_json_name(w, "serialNumber");
-    pki_json_string(w, text);
-    pki_json_name(w, "issuer");
-    pki_json_string(w, (char *) c->issuer->name.data);
-    pki_json_name(w, "certificateType");
-    pki_json_string(w, c->question.bound
-                       ? pki_kind_name(c->question.binding.kind) : NULL);
-
-    pki_json_name(w, "objects");
-    pki_json_array(w);
-
-    if (c->question.bound) {
-        n = pki_binding_objects(&c->question.binding, objects);
-
-        for (i = 0; i < n; i++) {
-            pki_json_string(w, objects[i].id);
-        }
-    }
-
-    pki_json_array_end(w);
-
-    pki_json_name(w, "recorded");
-    pki_json_boolean(w, c->facts.recorded);
-
-    if (c->facts.recorded) {
-        pki_json_name(w, "issuanceDate");
-        pki_json_time(w, c->record.not_before);
-        pki_json_name(w, "expirationDate");
-        pki_json_time(w, c->record.not_after);
-        pki_json_name(w, "source");
-        pki_json_string(w, c->record.source);
-        pki_json_name(w, "requester");
-        pki_json_string(w, c->record.requester);
-    }
-
-    pki_json_name(w, "revocationDate");
-
-    if (c->facts.manual == PKI_REASON_NONE) {
-        pki_json_string(w, NULL);
-        pki_json_name(w, "revocationReason");
-        pki_json_string(w, NULL);
-        pki_json_name(w, "revokedBy");
-        pki_json_string(w, NULL);
-        return;
-    }
-
-    pki_json_time(w, c->revocation.at);
-    pki_json_name(w, "revocationReason");
-    pki_json_string(w, pki_reason_name(c->revocation.reason));
-    pki_json_name(w, "revokedBy");
-    pki_json_string(w, c->revocation.who);
-}
-
-
-/* what OCSP says, and every source that speaks against the certificate */
-
-static void
-ngx_http_pki_manage_effective(pki_json_writer_t *w, ngx_http_pki_candidate_t *c)
-{
-    unsigned       i, n;
-    pki_cause_t    causes[PKI_VERDICT_CAUSES];
-    pki_verdict_t  verdict;
-
-    n = pki_verdict(&verdict, &c->facts, &c->issuer->policy, ngx_time(),
-                    causes);
-
-    pki_json_name(w, "status");
-    pki_json_string(w, pki_outcome_name(verdict.outcome));
-
-    if (verdict.outcome == PKI_OUTCOME_HOLD
-        || verdict.outcome == PKI_OUTCOME_REVOKED)
-    {
-        pki_json_name(w, "statusReason");
-        pki_json_string(w, pki_reason_name(verdict.reason));
-        pki_json_name(w, "statusDate");
-        pki_json_time(w, verdict.revoked_at);
-    }
-
-    pki_json_name(w, "sources");
-    pki_json_array(w);
-
-    for (i = 0; i < n; i++) {
-        pki_json_object(w);
-        pki_json_name(w, "source");
-        pki_json_string(w, causes[i].source);
-        pki_json_name(w, "object");
-        pki_json_string(w, causes[i].object);
-        pki_json_name(w, "what");
-        pki_json_string(w, causes[i].what);
-        pki_json_name(w, "reason");
-        pki_json_string(w, causes[i].reason == PKI_REASON_NONE
-                           ? NULL : pki_reason_name(causes[i].reason));
-
-        if (causes[i].since) {
-            pki_json_name(w, "since");
-            pki_json_time(w, causes[i].since);
-        }
-
-        pki_json_object_end(w);
-    }
-
-    pki_json_array_end(w);
-}
 
 
 /* PATCH manage/revoke/{serial} */
@@ -188,7 +45,9 @@ ngx_http_pki_manage_read(ngx_http_request_t *r, ngx_http_pki_api_t *a)
         { .name = "revoker", .type = PKI_JSON_STRING, .nullable = 1,
           .max = NGX_HTTP_PKI_REVOKER_MAX },
         { .name = "comment", .type = PKI_JSON_STRING, .nullable = 1,
-          .max = PKI_STORE_WHO_MAX }
+          .max = PKI_STORE_WHO_MAX },
+        { .name = "invalidityDate", .type = PKI_JSON_STRING, .nullable = 1,
+          .max = NGX_HTTP_PKI_DATE_MAX }
     };
 
     return ngx_http_pki_api_read(r, a, fields,
@@ -197,7 +56,7 @@ ngx_http_pki_manage_read(ngx_http_request_t *r, ngx_http_pki_api_t *a)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_pki_manage_take(ngx_http_request_t *r, ngx_http_pki_api_t *a,
     pki_json_field_t *fields)
 {
@@ -220,6 +79,23 @@ ngx_http_pki_manage_take(ngx_http_request_t *r, ngx_http_pki_api_t *a,
     if (fields[2].given) {
         (void) ngx_cpystrn((u_char *) a->why, (u_char *) fields[2].string,
                            sizeof(a->why));
+    }
+
+    if (!fields[3].given) {
+        return NGX_OK;
+    }
+
+    if (a->revocation.reason == PKI_REASON_REMOVE_FROM_CRL
+        || pki_time_iso(fields[3].string, fields[3].len,
+                        &a->revocation.invalidity)
+           != PKI_OK
+        || a->revocation.invalidity <= 0)
+    {
+        return ngx_http_pki_api_error(r, NGX_HTTP_BAD_REQUEST,
+                                      NGX_HTTP_BAD_REQUEST,
+                                      "\"invalidityDate\" must be a time of "
+                                      "RFC 3339 after 1970, and goes with "
+                                      "a revocation.");
     }
 
     return NGX_OK;

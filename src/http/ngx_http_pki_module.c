@@ -48,9 +48,7 @@ ngx_module_t  ngx_http_pki_module = {
 static ngx_int_t
 ngx_http_pki_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
-    ngx_http_pki_main_conf_t   *mcf;
+    ngx_http_pki_main_conf_t  *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_pki_module);
 
@@ -58,14 +56,5 @@ ngx_http_pki_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_ACCESS_PHASE].handlers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    *h = ngx_http_pki_auth_handler;
-
-    return NGX_OK;
+    return ngx_http_pki_auth_init(cf);
 }

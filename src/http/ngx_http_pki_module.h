@@ -65,6 +65,10 @@ typedef enum {
     NGX_HTTP_PKI_STAT_API_OK,
     NGX_HTTP_PKI_STAT_API_REFUSED,      /* 4xx */
     NGX_HTTP_PKI_STAT_API_FAILED,       /* 5xx */
+    NGX_HTTP_PKI_STAT_ISSUED,
+    NGX_HTTP_PKI_STAT_ENROLL_REFUSED,   /* 4xx, but not 429 */
+    NGX_HTTP_PKI_STAT_ENROLL_BUSY,      /* 429 */
+    NGX_HTTP_PKI_STAT_ENROLL_FAILED,    /* 5xx */
     NGX_HTTP_PKI_STAT_N
 } ngx_http_pki_stat_e;
 
@@ -102,6 +106,8 @@ typedef struct {
 typedef struct {
     ngx_http_pki_named_t      named;
     ngx_atomic_t              signer_not_after;     /* seconds */
+    pki_clerk_stats_t         lists;        /* as this host's clerk says;
+                                               written by worker 0 alone */
 } ngx_http_pki_issuer_sh_t;
 
 
@@ -384,6 +390,8 @@ typedef struct {
     pki_cert_urls_t           urls;         /* and lifetime, of what it
                                                issues */
 
+    pki_clerk_crl_t           crl;          /* its lists */
+
     pki_view_t                view;         /* set when names are resolved */
     pki_issuer_t             *ca;
     pki_signer_t             *signer;       /* ca and file; else NULL */
@@ -495,6 +503,8 @@ extern ngx_command_t  ngx_http_pki_commands[];
 #define NGX_HTTP_PKI_STORE_CONF      0x00100000
 #define NGX_HTTP_PKI_ISSUER_CONF     0x00200000
 #define NGX_HTTP_PKI_DIRECTORY_CONF  0x00400000
+#define NGX_HTTP_PKI_PROFILE_CONF    0x00800000
+#define NGX_HTTP_PKI_JWT_CONF        0x00080000
 
 /* Parses a block's directives into the noun. */
 char *ngx_http_pki_block(ngx_conf_t *cf, ngx_uint_t type, void *noun);
@@ -506,6 +516,10 @@ time_t ngx_http_pki_life(ngx_str_t *s);
 /* Reads "<prefix><time>"; NGX_DECLINED: another prefix. */
 ngx_int_t ngx_http_pki_time_arg(ngx_str_t *arg, const char *prefix,
     time_t *value);
+
+/* The store as a thread's own connection reaches it. */
+ngx_int_t ngx_http_pki_store_sync(ngx_conf_t *cf, ngx_http_pki_store_t *store,
+    pki_redis_sync_conf_t *redis);
 
 char *ngx_http_pki_store_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_pki_address(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -542,6 +556,7 @@ ngx_int_t ngx_http_pki_read_secret(ngx_conf_t *cf, ngx_str_t *path,
 pki_serial_keys_t *ngx_http_pki_read_serial_keys(ngx_conf_t *cf,
     ngx_str_t *path);
 ngx_array_t *ngx_http_pki_read_tokens(ngx_conf_t *cf, ngx_str_t *path);
+pki_token_keys_t *ngx_http_pki_read_key_set(ngx_conf_t *cf, ngx_str_t *path);
 
 
 /* ngx_http_pki_request.c: body, wait, wake, reply */
@@ -568,7 +583,9 @@ struct ngx_http_pki_ctx_s {
     ngx_str_t                 object;       /* of a token: the object id */
     ngx_queue_t               waits;        /* cells not yet woken */
     ngx_event_t               deadline;
-    ngx_http_pki_wake_pt      handler;
+    ngx_http_pki_wake_pt      handler;      /* of the last cell: it is told
+                                               of the deadline */
+    struct ngx_http_pki_stream_s  *stream;  /* the reply, bit by bit */
 };
 
 
@@ -581,6 +598,7 @@ struct ngx_http_pki_wait_s {
     ngx_queue_t               queue;        /* in ctx->waits */
     ngx_queue_t               flight;       /* of whoever will wake it */
     ngx_http_request_t       *request;      /* NULL: gone, or answered */
+    ngx_http_pki_wake_pt      handler;
     ngx_uint_t                n;
     void                     *data;         /* of whoever will wake it */
 };
@@ -610,9 +628,10 @@ ngx_int_t ngx_http_pki_body(ngx_http_request_t *r, size_t max,
 ngx_int_t ngx_http_pki_payload(ngx_http_request_t *r, pki_bytes_t *path);
 
 /*
- * Makes a cell and sees to it that the request waits: handler is called for
- * each cell woken, or once with NULL after `timeout` milliseconds.  NULL: no
- * memory.  A request may wait on several cells with one handler.
+ * Makes a cell and sees to it that the request waits: handler is called when
+ * it is woken.  After `timeout` milliseconds, of the first of several cells,
+ * the last one's handler is called once with NULL, and for none of the
+ * others.  NULL: no memory.
  */
 ngx_http_pki_wait_t *ngx_http_pki_wait(ngx_http_request_t *r,
     ngx_http_pki_wake_pt handler, ngx_uint_t n, ngx_msec_t timeout);
@@ -675,6 +694,12 @@ ngx_int_t ngx_http_pki_ask(ngx_http_request_t *r,
     ngx_http_pki_issuer_t *issuer, const pki_serial_t *serial,
     ngx_http_pki_wake_pt handler, ngx_uint_t n);
 
+/* The same of a serial number that is about to be issued: what the directories
+   do not know is looked up as if it were recorded. */
+ngx_int_t ngx_http_pki_ask_issue(ngx_http_request_t *r,
+    ngx_http_pki_issuer_t *issuer, const pki_serial_t *serial,
+    ngx_http_pki_wake_pt handler, ngx_uint_t n);
+
 /* Ends the questions that wait for a lookup, at the end of the worker. */
 void ngx_http_pki_ask_end(ngx_http_pki_worker_t *worker);
 
@@ -710,6 +735,7 @@ typedef struct {
 } ngx_http_pki_link_t;
 
 
+typedef struct ngx_http_pki_clerk_s  ngx_http_pki_clerk_t;
 typedef struct ngx_http_pki_sidecar_s  ngx_http_pki_sidecar_t;
 
 
@@ -723,6 +749,9 @@ struct ngx_http_pki_worker_s {
     ngx_rbtree_t              flights;      /* questions under way */
     ngx_rbtree_node_t         sentinel;
     ngx_uint_t                lookups;      /* of them wait for a lookup */
+    ngx_uint_t                scans;        /* requests that go over pages */
+    struct ngx_http_pki_sign_s  *sign;      /* who waits for a signature */
+    struct ngx_http_pki_list_slot_s  *lists;    /* kept CRLs, or NULL */
 };
 
 
@@ -813,6 +842,7 @@ struct ngx_http_pki_api_s {
     ngx_str_t                  rest;        /* of the path, without the
                                                route's suffix */
     void                      *data;        /* of the call */
+    struct ngx_http_pki_scan_s  *scan;      /* under way */
     pki_serial_t               serial;
     ngx_http_pki_candidate_t  *candidates;
     ngx_uint_t                 ncandidates;
@@ -830,6 +860,10 @@ ngx_uint_t ngx_http_pki_api_roles(ngx_http_request_t *r);
 /* May the caller of this request do something with this issuer? */
 ngx_uint_t ngx_http_pki_api_may(ngx_http_request_t *r,
     ngx_http_pki_issuer_t *issuer);
+
+/* And is it the one of this name, if there is one? */
+ngx_uint_t ngx_http_pki_api_named(ngx_http_request_t *r,
+    ngx_http_pki_issuer_t *issuer, ngx_str_t *name);
 
 /* what SCEPman writes between a revoker that the body names and the caller */
 
@@ -862,10 +896,8 @@ ngx_int_t ngx_http_pki_api_unavailable(ngx_http_request_t *r,
     const char *message);
 
 
-/* ngx_http_pki_manage.c: inspect, revoke, hold, release */
+/* ngx_http_pki_manage.c: revoke, hold, release */
 
-ngx_int_t ngx_http_pki_manage_inspect(ngx_http_request_t *r,
-    ngx_http_pki_api_t *a);
 ngx_int_t ngx_http_pki_manage_read(ngx_http_request_t *r,
     ngx_http_pki_api_t *a);
 ngx_int_t ngx_http_pki_manage_revoke(ngx_http_request_t *r,
@@ -874,6 +906,7 @@ ngx_int_t ngx_http_pki_manage_release(ngx_http_request_t *r,
     ngx_http_pki_api_t *a);
 
 
+#include "ngx_http_pki_clerk.h"
 #include "ngx_http_pki_directory.h"
 #include "ngx_http_pki_auth.h"
 #include "ngx_http_pki_certificates.h"

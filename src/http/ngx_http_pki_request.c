@@ -259,6 +259,7 @@ ngx_http_pki_wait(ngx_http_request_t *r, ngx_http_pki_wake_pt handler,
     }
 
     wait->request = r;
+    wait->handler = handler;
     wait->n = n;
     wait->data = NULL;
 
@@ -271,7 +272,10 @@ ngx_http_pki_wait(ngx_http_request_t *r, ngx_http_pki_wake_pt handler,
     }
 
     r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
+
+    if (r->write_event_handler != ngx_http_pki_stream_writer) {
+        r->write_event_handler = ngx_http_request_empty_handler;
+    }
 
     return wait;
 }
@@ -303,12 +307,14 @@ ngx_http_pki_wait_longer(ngx_http_pki_wait_t *wait, ngx_msec_t timeout)
 void
 ngx_http_pki_wake(ngx_http_pki_wait_t *wait, const void *reply)
 {
-    ngx_uint_t           n;
-    ngx_http_request_t  *r;
-    ngx_http_pki_ctx_t  *ctx;
+    ngx_uint_t            n;
+    ngx_http_request_t   *r;
+    ngx_http_pki_ctx_t   *ctx;
+    ngx_http_pki_wake_pt  handler;
 
     r = wait->request;
     n = wait->n;
+    handler = wait->handler;
 
     if (r == NULL) {
         ngx_free(wait);
@@ -324,7 +330,7 @@ ngx_http_pki_wake(ngx_http_pki_wait_t *wait, const void *reply)
         ngx_del_timer(&ctx->deadline);
     }
 
-    ngx_http_pki_resume(r, ctx->handler, n, reply);
+    ngx_http_pki_resume(r, handler, n, reply);
 }
 
 

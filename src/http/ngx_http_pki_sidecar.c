@@ -1,11 +1,12 @@
 
 /*
- * The poller's thread as nginx sees it.
+ * The threads as nginx sees them: the poller's, and with
+ * ngx_http_pki_clerk.c the clerk's.
  *
- * The thread touches nothing of nginx.  When it has something to say it
+ * A thread touches nothing of nginx.  When it has something to say it
  * writes to an eventfd; nginx has a duplicate of it as an idle connection,
- * so that the thread never writes to a number which nginx has closed and
- * used again, and so that a graceful quit tells us at once.  Log lines and
+ * so that no thread ever writes to a number which nginx has closed and used
+ * again, and so that a graceful quit tells us at once.  Log lines and
  * counters come in copies; object states come through Redis, like those of
  * any other host.
  */
@@ -19,8 +20,9 @@
 
 
 struct ngx_http_pki_sidecar_s {
-    pki_poller_t              *poller;
-    int                        bell;        /* the thread's end */
+    pki_poller_t              *poller;      /* NULL: nothing to poll */
+    ngx_http_pki_clerk_t      *clerk;       /* NULL: nothing to do for it */
+    int                        bell;        /* the threads' end */
     ngx_connection_t          *connection;  /* nginx's */
     ngx_event_t                timer;       /* for the counters */
     ngx_http_pki_main_conf_t  *mcf;
@@ -34,6 +36,7 @@ static ngx_int_t ngx_http_pki_sidecar_start(ngx_cycle_t *cycle,
     ngx_uint_t n);
 static void ngx_http_pki_sidecar_ring(void *data);
 static void ngx_http_pki_sidecar_rung(ngx_event_t *ev);
+static void ngx_http_pki_sidecar_look(ngx_http_pki_sidecar_t *sidecar);
 static void ngx_http_pki_sidecar_mail(ngx_http_pki_sidecar_t *sidecar);
 static void ngx_http_pki_sidecar_tick(ngx_event_t *ev);
 static void ngx_http_pki_sidecar_count(ngx_http_pki_sidecar_t *sidecar);
@@ -43,19 +46,20 @@ ngx_http_pki_sidecar_t *
 ngx_http_pki_sidecar_create(ngx_cycle_t *cycle, ngx_http_pki_main_conf_t *mcf,
     ngx_uint_t *none)
 {
-    ngx_uint_t                    i, n;
+    ngx_uint_t                    i, n, idle;
     ngx_http_pki_sidecar_t       *sidecar;
     const pki_directory_conf_t  **confs;
     ngx_http_pki_directory_t    **directories;
 
-    *none = 1;
+    *none = 0;
 
     directories = mcf->directories.elts;
 
     confs = ngx_palloc(cycle->pool, (mcf->directories.nelts + 1)
                                     * sizeof(pki_directory_conf_t *));
-    if (confs == NULL) {
-        *none = 0;
+    sidecar = ngx_pcalloc(cycle->pool, sizeof(ngx_http_pki_sidecar_t));
+
+    if (confs == NULL || sidecar == NULL) {
         return NULL;
     }
 
@@ -67,22 +71,29 @@ ngx_http_pki_sidecar_create(ngx_cycle_t *cycle, ngx_http_pki_main_conf_t *mcf,
         }
     }
 
-    if (n == 0) {
-        return NULL;
-    }
-
-    *none = 0;
-
-    sidecar = ngx_pcalloc(cycle->pool, sizeof(ngx_http_pki_sidecar_t));
-    if (sidecar == NULL) {
-        return NULL;
-    }
-
     sidecar->mcf = mcf;
-    sidecar->bell = -1;
+    sidecar->bell = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
 
-    if (ngx_http_pki_sidecar_bell(cycle, sidecar) != NGX_OK
-        || ngx_http_pki_sidecar_start(cycle, sidecar, confs, n) != NGX_OK)
+    if (sidecar->bell == -1) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
+                      "pki poller: no bell");
+        return NULL;
+    }
+
+    sidecar->clerk = ngx_http_pki_clerk_create(cycle, mcf,
+                                               ngx_http_pki_sidecar_ring,
+                                               sidecar, &idle);
+
+    if (sidecar->clerk == NULL && idle && n == 0) {
+        *none = 1;
+        ngx_http_pki_sidecar_destroy(sidecar);
+        return NULL;
+    }
+
+    if ((sidecar->clerk == NULL && !idle)
+        || ngx_http_pki_sidecar_bell(cycle, sidecar) != NGX_OK
+        || (n && ngx_http_pki_sidecar_start(cycle, sidecar, confs, n)
+                 != NGX_OK))
     {
         ngx_http_pki_sidecar_destroy(sidecar);
         return NULL;
@@ -98,8 +109,7 @@ ngx_http_pki_sidecar_bell(ngx_cycle_t *cycle, ngx_http_pki_sidecar_t *sidecar)
     int                fd;
     ngx_connection_t  *c;
 
-    sidecar->bell = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
-    fd = sidecar->bell == -1 ? -1 : fcntl(sidecar->bell, F_DUPFD_CLOEXEC, 0);
+    fd = fcntl(sidecar->bell, F_DUPFD_CLOEXEC, 0);
 
     if (fd == -1) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, ngx_errno,
@@ -185,6 +195,9 @@ ngx_http_pki_sidecar_destroy(ngx_http_pki_sidecar_t *sidecar)
     pki_poller_destroy(sidecar->poller);
     sidecar->poller = NULL;
 
+    ngx_http_pki_clerk_destroy(sidecar->clerk);
+    sidecar->clerk = NULL;
+
     if (sidecar->timer.timer_set) {
         ngx_del_timer(&sidecar->timer);
     }
@@ -211,7 +224,17 @@ ngx_http_pki_sidecar_hint(ngx_http_pki_sidecar_t *sidecar, u_char *name,
 }
 
 
-/* in the poller's thread */
+void
+ngx_http_pki_sidecar_news(ngx_http_pki_sidecar_t *sidecar, u_char *owner,
+    size_t len)
+{
+    if (sidecar->clerk) {
+        ngx_http_pki_clerk_news(sidecar->clerk, owner, len);
+    }
+}
+
+
+/* in a thread */
 
 static void
 ngx_http_pki_sidecar_ring(void *data)
@@ -241,6 +264,10 @@ ngx_http_pki_sidecar_rung(ngx_event_t *ev)
             pki_poller_stop(sidecar->poller);
         }
 
+        if (sidecar->clerk) {
+            ngx_http_pki_clerk_stop(sidecar->clerk);
+        }
+
         if (sidecar->timer.timer_set) {
             ngx_del_timer(&sidecar->timer);
         }
@@ -258,9 +285,20 @@ ngx_http_pki_sidecar_rung(ngx_event_t *ev)
         ngx_log_error(NGX_LOG_ERR, ev->log, 0, "pki poller: the bell is deaf");
     }
 
+    ngx_http_pki_sidecar_look(sidecar);
+}
+
+
+static void
+ngx_http_pki_sidecar_look(ngx_http_pki_sidecar_t *sidecar)
+{
     if (sidecar->poller) {
         ngx_http_pki_sidecar_mail(sidecar);
         ngx_http_pki_sidecar_count(sidecar);
+    }
+
+    if (sidecar->clerk) {
+        ngx_http_pki_clerk_look(sidecar->clerk);
     }
 }
 
@@ -298,8 +336,7 @@ ngx_http_pki_sidecar_tick(ngx_event_t *ev)
 {
     ngx_http_pki_sidecar_t *sidecar = ev->data;
 
-    ngx_http_pki_sidecar_mail(sidecar);
-    ngx_http_pki_sidecar_count(sidecar);
+    ngx_http_pki_sidecar_look(sidecar);
 
     ngx_add_timer(ev, 1000);
 }

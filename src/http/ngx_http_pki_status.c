@@ -130,6 +130,15 @@ static ngx_http_pki_counter_t  ngx_http_pki_counters[] = {
     { NGX_HTTP_PKI_STAT_API_FAILED, "api", "failed",
       "pki_api_replies_total", "failed" },
 
+    { NGX_HTTP_PKI_STAT_ISSUED, "enrolment", "issued",
+      "pki_enrolments_total", "issued" },
+    { NGX_HTTP_PKI_STAT_ENROLL_REFUSED, "enrolment", "refused",
+      "pki_enrolments_total", "refused" },
+    { NGX_HTTP_PKI_STAT_ENROLL_BUSY, "enrolment", "busy",
+      "pki_enrolments_total", "busy" },
+    { NGX_HTTP_PKI_STAT_ENROLL_FAILED, "enrolment", "failed",
+      "pki_enrolments_total", "failed" },
+
     { 0, NULL, NULL, NULL, NULL }
 };
 
@@ -473,6 +482,7 @@ ngx_http_pki_status_json_issuers(pki_json_writer_t *w,
         pki_json_string(w, responders[issuers[i]->responder]);
         pki_json_name(w, "signerExpires");
         pki_json_time(w, issuers[i]->sh->signer_not_after);
+        ngx_http_pki_clerk_json(issuers[i], w);
         pki_json_object_end(w);
     }
 
@@ -500,6 +510,7 @@ ngx_http_pki_status_prometheus(ngx_http_request_t *r,
     len = NGX_HTTP_PKI_METRIC_LEN
           * (sizeof(ngx_http_pki_counters) / sizeof(ngx_http_pki_counter_t)
              + 8 * report->mcf->stores.nelts + report->mcf->issuers.nelts + 4
+             + ngx_http_pki_clerk_lines(report->mcf)
              + ngx_http_pki_metrics_lines(report->mcf));
 
     start = ngx_pnalloc(r->pool, len);
@@ -543,6 +554,7 @@ ngx_http_pki_status_prometheus(ngx_http_request_t *r,
                        issuers[i]->sh->signer_not_after);
     }
 
+    p = ngx_http_pki_clerk_text(report->mcf, p, last);
     p = ngx_http_pki_metrics_text(report->mcf, p, last);
 
     return ngx_http_pki_reply(r, NGX_HTTP_OK, &type, start, p - start);

@@ -305,6 +305,7 @@ ngx_http_pki_worker_destroy(void *data)
     worker->sidecar = NULL;
 
     ngx_http_pki_ask_end(worker);
+    ngx_http_pki_sign_end(worker);
 
     for (i = 0; i < worker->nlinks; i++) {
         link = &worker->links[i];
@@ -319,6 +320,8 @@ ngx_http_pki_worker_destroy(void *data)
             link->commands = NULL;
         }
     }
+
+    ngx_http_pki_list_end(worker);
 
     for (i = 0; i < worker->nslots; i++) {
         pki_signer_free(worker->slots[i].signer);
@@ -335,6 +338,10 @@ ngx_http_pki_news_subscribed(void *data)
     ngx_http_pki_link_t *link = data;
 
     ngx_http_pki_forget_all(link->zone);
+
+    if (link->worker->sidecar) {
+        ngx_http_pki_sidecar_news(link->worker->sidecar, NULL, 0);
+    }
 }
 
 
@@ -342,6 +349,10 @@ static void
 ngx_http_pki_news_message(void *data, u_char *text, size_t len)
 {
     ngx_http_pki_link_t *link = data;
+
+    if (len && link->worker->sidecar) {
+        ngx_http_pki_sidecar_news(link->worker->sidecar, text, len);
+    }
 
     if (len == sizeof(PKI_NEWS_ALL) - 1
         && ngx_strncmp(text, PKI_NEWS_ALL, len) == 0)

@@ -87,11 +87,36 @@ test_ssl(void)
 }
 
 
+static void
+test_input(void)
+{
+    pki_err_t  err;
+
+    is_int(pki_err_input(&err, "not %s", "good"), PKI_INVALID, "no reason");
+    is_str(err.text, "not good", "the message");
+
+    ERR_raise(ERR_LIB_ASN1, ERR_R_INTERNAL_ERROR);
+    is_int(pki_err_input(&err, "a\tb"), PKI_INVALID, "a reason");
+    is_str(err.text, "a?b", "that is not told");
+    is_int(ERR_peek_error(), 0, "and the queue is drained");
+
+    ERR_raise(ERR_LIB_ASN1, ERR_R_MALLOC_FAILURE);
+    ERR_raise(ERR_LIB_ASN1, ERR_R_NESTED_ASN1_ERROR);
+    is_int(pki_err_input(&err, "not good"), PKI_ERROR, "memory");
+    is_str(err.text, "no memory", "is not the client's fault");
+
+    ERR_raise(ERR_LIB_ASN1, ERR_R_MALLOC_FAILURE);
+    is_int(pki_err_input(NULL, "not good"), PKI_ERROR, "without a place");
+    is_int(ERR_peek_error(), 0, "and the queue is drained");
+}
+
+
 int
 main(void)
 {
     test_set();
     test_ssl();
+    test_input();
 
     return pki_test_done();
 }

@@ -15,7 +15,7 @@ static void test_revocations(void);
 static void test_objects(void);
 static void test_numbers(void);
 static void test_clean(void);
-static void test_write(void);
+static void test_keys(void);
 
 
 int
@@ -28,7 +28,7 @@ main(void)
     test_objects();
     test_numbers();
     test_clean();
-    test_write();
+    test_keys();
 
     return pki_test_done();
 }
@@ -103,7 +103,12 @@ test_records(void)
     char                      text[400];
     pki_record_t              record;
     static const char *const  bad[] = {
-        "", "1", "1 ", "1 10", "1 10 20", "1 10 20 API", "2 10 20 API x",
+        "", "1", "1 ", "1 10", "1 10 20", "1 10 20 API", "3 10 20 API x",
+        "2 10 20 API x", "2 10 20 API 1", "2 10 20 API 1 0 9",
+        "2 10 20 API 1 0 9 5-0", "2 10 20 API 0 0 9 5-0 x",
+        "2 10 20 API 1 0 0 5-0 x", "2 10 20 API 1 0 9  x",
+        "2 10 20 API 1 -1 9 5-0 x", "2 10 20 API 1 4294967296 9 5-0 x",
+        "2 10 20 API 9223372036854775808 0 9 5-0 x",
         "01 10 20 API x", "0 10 20 API x", " 1 10 20 API x",
         "1  10 20 API x", "1 10  20 API x", "1 10 20  API x",
         "1 10 20 API  x", "1 010 20 API x", "1 -1 20 API x",
@@ -119,6 +124,15 @@ test_records(void)
     is_int(record.not_after, 253402300799, "not after");
     is_str(record.source, "API", "source");
     is_str(record.requester, "Jo Do", "requester with a space");
+    is_int(record.page, 0, "no page");
+
+    is_int(pki_record_read(test_bytes("2 10 20 API 9223372036854775807"
+                                      " 4294967295 1 - Jo Do"), &record),
+           PKI_OK, "a record of version 2");
+    is_str(record.requester, "Jo Do", "its requester");
+    is_int(record.page, 9223372036854775807LL, "its page");
+    is_int(record.offset, 4294967295LL, "its offset");
+    is_int(record.length, 1, "its length");
 
     is_int(pki_record_read(test_bytes("1 0 0 S "), &record), PKI_OK,
            "a record without requester");
@@ -291,36 +305,29 @@ test_clean(void)
 
 
 static void
-test_write(void)
+test_keys(void)
 {
-    char          text[PKI_RECORD_SIZE];
-    pki_record_t  record;
+    char          key[PKI_RECORD_KEY_SIZE], name[PKI_NAME_MAX + 1];
+    char          id[PKI_OWNER_SIZE];
+    pki_serial_t  serial = { { 0x40 }, 1 };
 
-    memset(&record, 0, sizeof(record));
-    record.not_before = 10;
-    record.not_after = 20;
-    strcpy(record.source, "API");
-    strcpy(record.requester, " a\nb");
+    pki_record_key(key, "ca", "cert:", "4001");
+    is_str(key, "pki:{ca}:cert:4001", "a key");
 
-    is_int(pki_record_write(text, &record), PKI_OK, "written");
-    is_str(text, "1 10 20 API a?b", "as it should be");
+    memset(name, 'n', PKI_NAME_MAX);
+    name[PKI_NAME_MAX] = '\0';
+    memset(id, 'i', PKI_OWNER_SIZE - sizeof("object::") - PKI_NAME_MAX);
+    id[PKI_OWNER_SIZE - sizeof("object::") - PKI_NAME_MAX] = '\0';
+    ok(pki_record_id_valid(name, id), "the longest id of the longest name");
+    pki_record_key(key, name, "history:", id);
+    is_str(key + strlen(key) - strlen(id), id, "is not cut");
 
-    record.not_before = -1;
-    is_int(pki_record_write(text, &record), PKI_INVALID, "negative time");
-
-    record.not_before = 10;
-    strcpy(record.source, "A B");
-    is_int(pki_record_write(text, &record), PKI_INVALID,
-           "source with a space");
-
-    strcpy(record.source, "");
-    is_int(pki_record_write(text, &record), PKI_INVALID, "no source");
-
-    memset(record.source, 'x', sizeof(record.source));
-    record.source[sizeof(record.source) - 1] = '\0';
-    memset(record.requester, 'y', sizeof(record.requester));
-    record.requester[sizeof(record.requester) - 1] = '\0';
-    record.not_after = PKI_RECORD_TIME_MAX;
-    record.not_before = PKI_RECORD_TIME_MAX;
-    is_int(pki_record_write(text, &record), PKI_OK, "the longest of all");
+    ok(pki_record_serial_valid(&serial), "a serial number");
+    serial.len = 0;
+    ok(!pki_record_serial_valid(&serial), "none");
+    serial.len = PKI_SERIAL_LEN + 1;
+    ok(!pki_record_serial_valid(&serial), "one that is too long");
+    serial.data[0] = 0;
+    serial.len = 1;
+    ok(!pki_record_serial_valid(&serial), "zero");
 }

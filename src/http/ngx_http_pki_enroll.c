@@ -1,0 +1,797 @@
+
+/*
+ * From a request to all that a certificate needs.
+ *
+ * It is read, allowed by the profile, bound to an object; a serial number is
+ * reserved, and the object's verdict is good.  Then ngx_http_pki_issue.c goes
+ * on.  A request may end at each step: nothing was promised until then, and
+ * the reservation ends by itself.
+ */
+
+#include "ngx_http_pki_module.h"
+
+#include <openssl/rand.h>
+
+
+/* draws of a serial number; two of the same object share 2 or 3 octets */
+#define NGX_HTTP_PKI_ENROLL_TRIES    8
+
+/* seconds that a serial number is kept for whoever enrols: lookups, the queue
+   and the record take less than a minute */
+#define NGX_HTTP_PKI_ENROLL_RESERVE  300
+
+
+/* what a directory told: one string, or NULL; gone after the wake */
+
+typedef struct {
+    pki_store_result_t         result;
+    const char                *value;
+} ngx_http_pki_enroll_told_t;
+
+
+static ngx_int_t ngx_http_pki_enroll_der(ngx_http_request_t *r,
+    ngx_http_pki_enroll_t *e);
+static void ngx_http_pki_enroll_cleanup(void *data);
+static ngx_int_t ngx_http_pki_enroll_read(ngx_http_request_t *r,
+    ngx_http_pki_enroll_t *e);
+static ngx_int_t ngx_http_pki_enroll_profile(ngx_http_request_t *r,
+    ngx_http_pki_enroll_t *e);
+static ngx_int_t ngx_http_pki_enroll_rc(ngx_http_request_t *r, pki_rc_t rc,
+    ngx_uint_t status, const pki_err_t *err);
+
+static ngx_int_t ngx_http_pki_enroll_resolve(ngx_http_request_t *r,
+    ngx_http_pki_enroll_t *e);
+static void ngx_http_pki_enroll_name(void *data, pki_store_result_t result,
+    const pki_state_item_t *items, size_t n, unsigned long long next,
+    const char *error);
+static void ngx_http_pki_enroll_resolved(ngx_http_request_t *r, ngx_uint_t n,
+    const void *reply);
+
+static void ngx_http_pki_enroll_known(ngx_http_request_t *r, ngx_uint_t n,
+    const void *reply);
+
+static ngx_int_t ngx_http_pki_enroll_reserve(ngx_http_request_t *r,
+    ngx_http_pki_enroll_t *e);
+static ngx_int_t ngx_http_pki_enroll_serial(ngx_http_pki_enroll_t *e);
+static void ngx_http_pki_enroll_reserved(ngx_http_request_t *r, ngx_uint_t n,
+    const void *reply);
+static void ngx_http_pki_enroll_asked(ngx_http_request_t *r, ngx_uint_t n,
+    const void *reply);
+
+static ngx_int_t ngx_http_pki_enroll_owner(ngx_http_request_t *r,
+    ngx_http_pki_enroll_t *e);
+static void ngx_http_pki_enroll_owner_item(void *data,
+    pki_store_result_t result, const pki_state_item_t *items, size_t n,
+    unsigned long long next, const char *error);
+static void ngx_http_pki_enroll_translated(ngx_http_request_t *r,
+    ngx_uint_t n, const void *reply);
+static void ngx_http_pki_enroll_owned(ngx_http_request_t *r, ngx_uint_t n,
+    const void *reply);
+
+
+/* POST csr */
+
+ngx_int_t
+ngx_http_pki_enroll_csr(ngx_http_request_t *r, ngx_http_pki_api_t *a)
+{
+    ngx_http_pki_enroll_t  *e;
+
+    e = ngx_http_pki_enroll_open(r, ngx_http_pki_enroll_der);
+    if (e == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (e->conf == NULL || e->conf->n == 0) {
+        return ngx_http_pki_api_error(r, NGX_HTTP_NOT_FOUND,
+                                      NGX_HTTP_NOT_FOUND,
+                                      "No certificates are issued here.");
+    }
+
+    return ngx_http_pki_enroll_begin(r, e);
+}
+
+
+static ngx_int_t
+ngx_http_pki_enroll_der(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
+{
+    static ngx_str_t  type = ngx_string("application/pkix-cert");
+
+    return ngx_http_pki_reply(r, NGX_HTTP_OK, &type, e->der, e->len);
+}
+
+
+ngx_http_pki_enroll_t *
+ngx_http_pki_enroll_open(ngx_http_request_t *r, ngx_http_pki_enroll_pt reply)
+{
+    ngx_pool_cleanup_t       *cln;
+    ngx_http_pki_ctx_t       *ctx;
+    ngx_http_pki_enroll_t    *e;
+    ngx_http_pki_loc_conf_t  *lcf;
+
+    ctx = ngx_http_pki_get_ctx(r);
+    e = ngx_pcalloc(r->pool, sizeof(ngx_http_pki_enroll_t));
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (ctx == NULL || e == NULL || cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_pki_enroll_cleanup;
+    cln->data = e;
+
+    ctx->data = e;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_pki_module);
+
+    e->mcf = ngx_http_get_module_main_conf(r, ngx_http_pki_module);
+    e->conf = lcf->enroll;
+    e->reply = reply;
+
+    return e;
+}
+
+
+static void
+ngx_http_pki_enroll_cleanup(void *data)
+{
+    ngx_http_pki_enroll_t *e = data;
+
+    pki_csr_free(e->csr);
+    X509_free(e->old);
+    X509_free(e->cert);
+    OPENSSL_free(e->der);
+}
+
+
+ngx_int_t
+ngx_http_pki_enroll_begin(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
+{
+    u_char      random[PKI_SERIAL_PAYLOAD];
+    pki_rc_t    prc;
+    ngx_int_t   rc;
+    pki_err_t   err;
+
+    if (ngx_http_pki_sign_busy(e->mcf)) {
+        return ngx_http_pki_enroll_busy(r);
+    }
+
+    rc = ngx_http_pki_enroll_read(r, e);
+
+    if (rc != NGX_OK || r->header_sent) {
+        return rc;
+    }
+
+    rc = ngx_http_pki_enroll_profile(r, e);
+
+    if (rc != NGX_OK || r->header_sent) {
+        return rc;
+    }
+
+    prc = pki_profile_check(&e->profile->rules, e->csr, e->self, &err);
+
+    if (prc != PKI_OK) {
+        return ngx_http_pki_enroll_rc(r, prc, NGX_HTTP_FORBIDDEN, &err);
+    }
+
+    if (RAND_bytes(random, sizeof(random)) != 1) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    prc = pki_csr_claim(e->csr, e->profile->rules.bind, random, &e->claim,
+                        &err);
+
+    if (prc != PKI_OK) {
+        return ngx_http_pki_enroll_rc(r, prc, NGX_HTTP_BAD_REQUEST, &err);
+    }
+
+    if (e->self) {
+        rc = ngx_http_pki_verify_self(r, e);
+
+        if (rc != NGX_OK || r->header_sent) {
+            return rc;
+        }
+    }
+
+    if (e->claim.name[0] != '\0') {
+        return ngx_http_pki_enroll_resolve(r, e);
+    }
+
+    return ngx_http_pki_enroll_reserve(r, e);
+}
+
+
+ngx_int_t
+ngx_http_pki_enroll_renew(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
+{
+    pki_rc_t   prc;
+    ngx_int_t  rc;
+    pki_err_t  err;
+
+    if (ngx_http_pki_sign_busy(e->mcf)) {
+        return ngx_http_pki_enroll_busy(r);
+    }
+
+    rc = ngx_http_pki_enroll_read(r, e);
+
+    if (rc != NGX_OK || r->header_sent) {
+        return rc;
+    }
+
+    prc = pki_csr_renew(e->csr, e->old, &err);
+
+    if (prc == PKI_OK) {
+        prc = pki_profile_check(&e->profile->rules, e->csr, 0, &err);
+    }
+
+    if (prc != PKI_OK) {
+        return ngx_http_pki_enroll_rc(r, prc, NGX_HTTP_FORBIDDEN, &err);
+    }
+
+    if (ngx_http_pki_ask(r, e->issuer, &e->old_serial,
+                         ngx_http_pki_enroll_known, 0)
+        == NGX_ERROR)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_BUSY;
+}
+
+
+static ngx_int_t
+ngx_http_pki_enroll_read(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
+{
+    pki_rc_t     prc;
+    ngx_int_t    rc;
+    ngx_str_t    body;
+    pki_err_t    err;
+    pki_bytes_t  text;
+
+    rc = ngx_http_pki_body(r, PKI_CSR_MAX, &body);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_pki_enroll_refuse(r, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                          "The body is too large.");
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    text.data = body.data;
+    text.len = body.len;
+
+    prc = pki_csr_read(text, &e->csr, &err);
+
+    if (prc != PKI_OK) {
+        return ngx_http_pki_enroll_rc(r, prc, NGX_HTTP_BAD_REQUEST, &err);
+    }
+
+    return NGX_OK;
+}
+
+
+/* the first that is for this caller, who may be let in by its address only */
+
+static ngx_int_t
+ngx_http_pki_enroll_profile(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
+{
+    ngx_str_t               *name;
+    ngx_uint_t               i;
+    ngx_http_pki_ctx_t      *ctx;
+    ngx_http_pki_profile_t  *profile;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_pki_module);
+
+    name = ctx->caller.len ? &ctx->caller : &r->connection->addr_text;
+
+    for (i = 0; i < e->conf->n; i++) {
+        profile = e->conf->profiles[i];
+
+        if (ngx_http_pki_api_may(r, profile->issuer)
+            && pki_patterns_match(&profile->callers, (char *) name->data,
+                                  name->len))
+        {
+            break;
+        }
+    }
+
+    if (i == e->conf->n) {
+        return ngx_http_pki_enroll_refuse(r, NGX_HTTP_FORBIDDEN,
+                                          "No certificates are issued for "
+                                          "this caller here.");
+    }
+
+    e->profile = profile;
+    e->issuer = profile->issuer;
+
+    e->self = (ctx->roles & NGX_HTTP_PKI_ROLE_SELF)
+              && !(ctx->roles & (NGX_HTTP_PKI_ROLE_ENROLL
+                                 |NGX_HTTP_PKI_ROLE_ADMIN));
+
+    if (ctx->user.len) {
+        *ngx_snprintf((u_char *) e->requester, PKI_STORE_WHO_MAX, "%V",
+                      &ctx->user) = '\0';
+
+    } else {
+        ngx_http_pki_api_who(r, e->requester, NULL);
+    }
+
+    return NGX_OK;
+}
+
+
+/* a UPN or an e-mail address: each directory is asked for its user */
+
+static ngx_int_t
+ngx_http_pki_enroll_resolve(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
+{
+    ngx_http_pki_wait_t       *wait;
+    ngx_http_pki_directory_t  *directory;
+    ngx_http_pki_reference_t  *reference;
+
+    reference = e->issuer->directories.elts;
+
+    for ( /* void */ ; e->directory < e->issuer->directories.nelts;
+         e->directory++)
+    {
+        directory = reference[e->directory].directory;
+
+        if (!(directory->conf.dialect->classes & (1 << e->claim.class))) {
+            continue;
+        }
+
+        wait = ngx_http_pki_wait(r, ngx_http_pki_enroll_resolved, 0,
+                                 e->issuer->store->timeout);
+        if (wait == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        pki_state_resolve(ngx_http_pki_transport(e->mcf, e->issuer->store),
+                          (char *) directory->name.data, e->claim.name,
+                          ngx_http_pki_enroll_name, wait);
+
+        return NGX_BUSY;
+    }
+
+    return ngx_http_pki_enroll_refuse(r, NGX_HTTP_BAD_REQUEST,
+                                      "The user is not known to any "
+                                      "directory.");
+}
+
+
+static void
+ngx_http_pki_enroll_name(void *data, pki_store_result_t result,
+    const pki_state_item_t *items, size_t n, unsigned long long next,
+    const char *error)
+{
+    ngx_http_pki_enroll_told_t  told;
+
+    told.result = result;
+    told.value = (result == PKI_STORE_DONE && n == 1) ? items[0].value : NULL;
+
+    ngx_http_pki_wake(data, &told);
+}
+
+
+static void
+ngx_http_pki_enroll_resolved(ngx_http_request_t *r, ngx_uint_t n,
+    const void *reply)
+{
+    const ngx_http_pki_enroll_told_t *told = reply;
+
+    ngx_int_t               rc;
+    ngx_http_pki_enroll_t  *e;
+
+    e = ngx_http_pki_enroll_of(r);
+
+    if (told == NULL || told->result == PKI_STORE_FAILED) {
+        rc = ngx_http_pki_enroll_failed(r, "The store does not answer.");
+
+    } else if (told->value == NULL
+               || pki_claim_user(&e->claim, told->value) != PKI_OK)
+    {
+        e->directory++;
+        rc = ngx_http_pki_enroll_resolve(r, e);
+
+    } else if (e->self && !ngx_http_pki_verify_user(r, e, told->value)) {
+        rc = ngx_http_pki_enroll_refuse(r, NGX_HTTP_FORBIDDEN,
+                                        "Self-service is for the caller's "
+                                        "own name only.");
+
+    } else {
+        rc = ngx_http_pki_enroll_reserve(r, e);
+    }
+
+    ngx_http_pki_enroll_end(r, rc);
+}
+
+
+/* what OCSP says of the certificate that is to be renewed */
+
+static void
+ngx_http_pki_enroll_known(ngx_http_request_t *r, ngx_uint_t n,
+    const void *reply)
+{
+    const ngx_http_pki_told_t *told = reply;
+
+    ngx_int_t               rc;
+    ngx_http_pki_enroll_t  *e;
+
+    e = ngx_http_pki_enroll_of(r);
+
+    if (told == NULL || told->found->result != PKI_STORE_DONE) {
+        rc = ngx_http_pki_enroll_failed(r, "The store does not answer.");
+
+    } else {
+        rc = ngx_http_pki_verify(r, e, told);
+
+        if (rc == NGX_OK && !r->header_sent) {
+            rc = ngx_http_pki_enroll_reserve(r, e);
+        }
+    }
+
+    ngx_http_pki_enroll_end(r, rc);
+}
+
+
+/*
+ * What is not recorded keeps its serial number from others until it ends,
+ * which is not before the longest life that it may have.
+ */
+
+static ngx_int_t
+ngx_http_pki_enroll_reserve(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
+{
+    time_t                seconds;
+    ngx_http_pki_wait_t  *wait;
+
+    if (ngx_http_pki_enroll_serial(e) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "pki issuer \"%V\": making a serial number failed",
+                      &e->issuer->name);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    seconds = NGX_HTTP_PKI_ENROLL_RESERVE;
+
+    if (!e->conf->record) {
+        seconds += e->profile->rules.lifetime
+                   ? ngx_min(e->profile->rules.lifetime,
+                             e->issuer->urls.lifetime)
+                   : e->issuer->urls.lifetime;
+    }
+
+    wait = ngx_http_pki_wait(r, ngx_http_pki_enroll_reserved, 0,
+                             e->issuer->store->timeout);
+    if (wait == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    pki_book_reserve(ngx_http_pki_transport(e->mcf, e->issuer->store),
+                     (char *) e->issuer->name.data, &e->serial,
+                     (long) seconds, ngx_http_pki_done, wait);
+
+    return NGX_BUSY;
+}
+
+
+static ngx_int_t
+ngx_http_pki_enroll_serial(ngx_http_pki_enroll_t *e)
+{
+    u_char  random[3];
+
+    if (RAND_bytes(random, sizeof(random)) != 1) {
+        return NGX_ERROR;
+    }
+
+    if (!e->issuer->sealed) {
+        pki_serial_make_plain(&e->claim.binding, random, &e->serial);
+        return NGX_OK;
+    }
+
+    return pki_serial_make_sealed(&e->claim.binding, random,
+                                  e->issuer->serial_keys, &e->serial)
+           == PKI_OK
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_pki_enroll_reserved(ngx_http_request_t *r, ngx_uint_t n,
+    const void *reply)
+{
+    const ngx_http_pki_done_t *done = reply;
+
+    ngx_int_t               rc;
+    ngx_http_pki_enroll_t  *e;
+
+    e = ngx_http_pki_enroll_of(r);
+
+    if (done == NULL || done->result == PKI_STORE_FAILED) {
+        rc = ngx_http_pki_enroll_failed(r, "The store does not answer.");
+
+    } else if (done->result != PKI_STORE_DONE) {
+
+        if (++e->tries < NGX_HTTP_PKI_ENROLL_TRIES) {
+            rc = ngx_http_pki_enroll_reserve(r, e);
+
+        } else {
+            rc = ngx_http_pki_enroll_failed(r, "No serial number is free.");
+        }
+
+    } else if (e->old) {
+        rc = ngx_http_pki_issue(r, e);
+
+    } else if (ngx_http_pki_ask_issue(r, e->issuer, &e->serial,
+                                      ngx_http_pki_enroll_asked, 0)
+               == NGX_ERROR)
+    {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    } else {
+        rc = NGX_BUSY;
+    }
+
+    ngx_http_pki_enroll_end(r, rc);
+}
+
+
+static void
+ngx_http_pki_enroll_asked(ngx_http_request_t *r, ngx_uint_t n,
+    const void *reply)
+{
+    const ngx_http_pki_told_t *told = reply;
+
+    ngx_int_t               rc;
+    ngx_http_pki_enroll_t  *e;
+
+    e = ngx_http_pki_enroll_of(r);
+
+    if (told == NULL || told->found->result != PKI_STORE_DONE) {
+        rc = ngx_http_pki_enroll_failed(r, "The store does not answer.");
+
+    } else {
+        rc = ngx_http_pki_verify(r, e, told);
+
+        if (rc == NGX_OK && !r->header_sent) {
+
+            if (e->self && e->claim.binding.kind == PKI_KIND_DEVICE) {
+                e->directory = 0;
+                rc = ngx_http_pki_enroll_owner(r, e);
+
+            } else {
+                rc = ngx_http_pki_issue(r, e);
+            }
+        }
+    }
+
+    ngx_http_pki_enroll_end(r, rc);
+}
+
+
+/*
+ * Self-service: whose device is it?  A lookup has brought that by now.  Each
+ * directory is asked, which may have the device under another id.
+ */
+
+static ngx_int_t
+ngx_http_pki_enroll_owner(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
+{
+    pki_redis_t               *redis;
+    pki_object_id_t            objects[PKI_BINDING_OBJECTS];
+    ngx_http_pki_wait_t       *wait;
+    ngx_http_pki_directory_t  *directory;
+    ngx_http_pki_reference_t  *reference;
+
+    if (e->directory == e->issuer->directories.nelts) {
+        return ngx_http_pki_enroll_refuse(r, NGX_HTTP_FORBIDDEN,
+                                          "Self-service is for the caller's "
+                                          "own devices only, and whose "
+                                          "device this is is not known to "
+                                          "any directory.");
+    }
+
+    wait = ngx_http_pki_wait(r, e->translate ? ngx_http_pki_enroll_translated
+                                             : ngx_http_pki_enroll_owned,
+                             0, e->issuer->store->timeout);
+    if (wait == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    reference = e->issuer->directories.elts;
+    directory = reference[e->directory].directory;
+    redis = ngx_http_pki_transport(e->mcf, e->issuer->store);
+
+    (void) pki_binding_objects(&e->claim.binding, objects);
+
+    if (e->translate) {
+        pki_state_resolve(redis, (char *) directory->name.data,
+                          ngx_strchr(objects[0].id, '/') + 1,
+                          ngx_http_pki_enroll_name, wait);
+
+    } else {
+        pki_state_object(redis, (char *) directory->name.data,
+                         e->other[0] ? e->other : objects[0].id,
+                         ngx_http_pki_enroll_owner_item, wait);
+    }
+
+    return NGX_BUSY;
+}
+
+
+static void
+ngx_http_pki_enroll_translated(ngx_http_request_t *r, ngx_uint_t n,
+    const void *reply)
+{
+    const ngx_http_pki_enroll_told_t *told = reply;
+
+    ngx_int_t               rc;
+    ngx_http_pki_enroll_t  *e;
+
+    e = ngx_http_pki_enroll_of(r);
+
+    e->translate = 0;
+
+    if (told == NULL || told->result == PKI_STORE_FAILED) {
+        rc = ngx_http_pki_enroll_failed(r, "The store does not answer.");
+
+    } else {
+        if (told->value && ngx_strlen(told->value) < PKI_OBJECT_ID_SIZE) {
+            (void) ngx_cpystrn((u_char *) e->other, (u_char *) told->value,
+                               PKI_OBJECT_ID_SIZE);
+
+        } else {
+            e->directory++;
+        }
+
+        rc = ngx_http_pki_enroll_owner(r, e);
+    }
+
+    ngx_http_pki_enroll_end(r, rc);
+}
+
+
+static void
+ngx_http_pki_enroll_owner_item(void *data, pki_store_result_t result,
+    const pki_state_item_t *items, size_t n, unsigned long long next,
+    const char *error)
+{
+    size_t                      i;
+    ngx_http_pki_enroll_told_t  told;
+
+    told.result = result;
+    told.value = NULL;
+
+    for (i = 0; result == PKI_STORE_DONE && i < n; i++) {
+        if (ngx_strcmp(items[i].name, "owner") == 0) {
+            told.value = items[i].value;
+        }
+    }
+
+    ngx_http_pki_wake(data, &told);
+}
+
+
+static void
+ngx_http_pki_enroll_owned(ngx_http_request_t *r, ngx_uint_t n,
+    const void *reply)
+{
+    const ngx_http_pki_enroll_told_t *told = reply;
+
+    ngx_int_t               rc;
+    ngx_http_pki_enroll_t  *e;
+
+    e = ngx_http_pki_enroll_of(r);
+
+    if (told == NULL || told->result == PKI_STORE_FAILED) {
+        rc = ngx_http_pki_enroll_failed(r, "The store does not answer.");
+
+    } else if (told->value == NULL || *told->value == '\0') {
+
+        if (e->other[0]) {
+            e->other[0] = '\0';
+            e->directory++;
+
+        } else {
+            e->translate = 1;
+        }
+
+        rc = ngx_http_pki_enroll_owner(r, e);
+
+    } else if (ngx_http_pki_verify_user(r, e, told->value)) {
+        rc = ngx_http_pki_issue(r, e);
+
+    } else {
+        rc = ngx_http_pki_enroll_refuse(r, NGX_HTTP_FORBIDDEN,
+                                        "Self-service is for the caller's "
+                                        "own devices only.");
+    }
+
+    ngx_http_pki_enroll_end(r, rc);
+}
+
+
+/* errors */
+
+static ngx_int_t
+ngx_http_pki_enroll_rc(ngx_http_request_t *r, pki_rc_t rc, ngx_uint_t status,
+    const pki_err_t *err)
+{
+    if (rc == PKI_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "pki: reading a certification request failed: %s",
+                      err->text);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_pki_enroll_refuse(r, status, err->text);
+}
+
+
+ngx_int_t
+ngx_http_pki_enroll_refuse(ngx_http_request_t *r, ngx_uint_t status,
+    const char *message)
+{
+    ngx_http_pki_enroll_count(r, NGX_HTTP_PKI_STAT_ENROLL_REFUSED);
+
+    return ngx_http_pki_api_error(r, status, status, message);
+}
+
+
+ngx_int_t
+ngx_http_pki_enroll_failed(ngx_http_request_t *r, const char *message)
+{
+    ngx_http_pki_enroll_count(r, NGX_HTTP_PKI_STAT_ENROLL_FAILED);
+
+    return ngx_http_pki_api_unavailable(r, message);
+}
+
+
+ngx_int_t
+ngx_http_pki_enroll_busy(ngx_http_request_t *r)
+{
+    static ngx_str_t  name = ngx_string("Retry-After");
+    static ngx_str_t  value = ngx_string("1");
+
+    ngx_http_pki_enroll_count(r, NGX_HTTP_PKI_STAT_ENROLL_BUSY);
+
+    if (ngx_http_pki_header(r, &name, &value) == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_pki_api_error(r, NGX_HTTP_TOO_MANY_REQUESTS,
+                                  NGX_HTTP_TOO_MANY_REQUESTS,
+                                  "Too many certificates are being issued.");
+}
+
+
+ngx_http_pki_enroll_t *
+ngx_http_pki_enroll_of(ngx_http_request_t *r)
+{
+    ngx_http_pki_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_pki_module);
+
+    return ctx->data;
+}
+
+
+void
+ngx_http_pki_enroll_end(ngx_http_request_t *r, ngx_int_t rc)
+{
+    if (rc != NGX_BUSY) {
+        ngx_http_pki_finalize(r, rc);
+    }
+}
+
+
+void
+ngx_http_pki_enroll_count(ngx_http_request_t *r, ngx_http_pki_stat_e stat)
+{
+    ngx_http_pki_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_pki_module);
+
+    ngx_http_pki_count(&mcf->zone, stat, 1);
+}
