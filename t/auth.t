@@ -36,8 +36,8 @@ $token{two} = scoped('of-both', 'manage', 'second,demo');
 $token{gone} = scoped('of-none', 'manage', 'gone');
 
 spew("$dir/header.conf", <<'END' =~ s/WHO/$dir\/who.sock/r);
-map $http_x_role $role { default ""; ~. $http_x_role; }
-map $http_x_issuers $issuers { default "*"; none ""; ~. $http_x_issuers; }
+map $http_x_role $role { default $http_x_role; }
+map $http_x_issuers $issuers { default $http_x_issuers; "" "*"; none ""; }
 map "$ssl_client_verify $ssl_client_s_dn" $mtls {
     default "";
     "SUCCESS CN=alice" manage;
@@ -62,7 +62,8 @@ my $tokens = "pki_api_tokens $dir/tokens;";
 my $n = $t->nginx(issuers => {
     demo => "certificate $ca; key $dir/ca.key;",
     second => "certificate $second; key $dir/second.key;",
-}, issuer => 'responder auto valid=30d;', http => "include $dir/header.conf;",
+}, issuer => 'responder auto valid=30d;', http => "include $dir/header.conf;"
+           . 'pki_profile profile { issuer demo; bind static; }',
    server => <<"END");
         listen 127.0.0.1:$tls ssl;
         ssl_certificate $server;
@@ -111,6 +112,12 @@ my $n = $t->nginx(issuers => {
             real_ip_header X-Client;
             pki_api; $tokens
             pki_api_plain_http on;
+        }
+        location /est/ {
+            set_real_ip_from 127.0.0.1;
+            real_ip_header X-Client;
+            pki_est; pki_enroll profile; $tokens
+            pki_api_cors https://ui.test;
         }
         location /page/ {
             pki_api; $tokens
@@ -322,6 +329,30 @@ is(curl(undef, "/far/$get", '-H', 'X-Client: 192.0.2.7', '-H',
         "Authorization: Bearer $token{read}"), 200, 'HTTPS from anywhere');
 
 
+# EST: what needs a token needs HTTPS as well
+
+my %far = ('X-Client' => '192.0.2.7');
+
+is(call('GET', '/est/cacerts', \%far)->{status}, 200, 'cacerts, from afar');
+
+$r = call('POST', '/est/simpleenroll', { %{ bearer('enroll') }, %far },
+          body => 'x');
+is($r->{status}, 403, 'simpleenroll, from afar');
+is(message($r), 'This needs HTTPS.', 'is told');
+
+for (['read', 403], ['manage', 403], ['enroll', 400], ['self-service', 400],
+     ['admin', 400])
+{
+    my ($role, $status) = @$_;
+
+    is(call('POST', '/est/simpleenroll', bearer($role), body => 'x')
+       ->{status}, $status, "$role at simpleenroll: $status");
+}
+
+is(call('POST', '/est/simpleenroll', {}, body => 'x')->{status}, 401,
+   'nobody at simpleenroll');
+
+
 # CORS
 
 my %preflight = ('Access-Control-Request-Method' => 'PATCH',
@@ -368,6 +399,9 @@ is($r->{headers}{'access-control-allow-origin'}, 'https://ui.test',
    'its origin');
 like($r->{headers}{'access-control-expose-headers'}, qr/WWW-Authenticate/,
      'what the page may see');
+
+$r = call('GET', '/est/cacerts', { Origin => 'https://ui.test' });
+is($r->{headers}{'access-control-allow-origin'}, 'https://ui.test', 'of EST');
 
 $r = call('GET', "/page/$get", { Origin => 'https://ui.test' });
 is($r->{status}, 401, 'the call without a token');

@@ -350,6 +350,90 @@ refused('pki_api_tokens: an unknown role', "$dir/role", http =>
         'pki_api_tokens ' . spew("$dir/role", 'a' x 64 . " god me\n") . ';');
 refused('pki_status xml', 'xml', locations => 'location /s { pki_status xml; }');
 
+
+# profiles and enrolment
+
+sub profile {
+    my ($name, $quoted, $text, %o) = @_;
+
+    refused($name, $quoted, http => "pki_profile web { $text }", %o);
+}
+
+fine('a profile', http => <<'END', locations => <<"END2");
+pki_signatures 10;
+pki_profile web {
+    issuer demo; callers web* *.example; bind directory;
+    subject CN=*.example; san dns:*.example ip:10.*; eku clientAuth 1.2.3.*;
+    default_eku clientAuth 1.3.6.1.5.5.7.3.1; default_key_usage keyAgreement;
+    requested_usage on; keys rsa p256 p384 p521 ed25519; lifetime 1h;
+    backdate 1h; requested_sid on; renew Static IntuneDevice JamfUser;
+    microsoft_extensions on tenant=0a1b2c3d-1111-4222-8333-444455556666;
+    source StaticAAD;
+}
+END
+location /est/ {
+    pki_est; pki_enroll web; pki_record off; pki_api_tokens $dir/tokens;
+    pki_client_certificate \$http_cert;
+}
+END2
+fine('what an issuer puts into certificates', in_issuer =>
+     'ocsp_url http://a/; ca_issuers_url http://a/ ldap://b/; lifetime 30d;'
+     . 'crl_url http://a/crl; delta_crl_url https://a/delta;');
+
+profile('pki_profile: a bad name', 'a b', '', http =>
+        'pki_profile "a b" { }');
+profile('pki_profile twice', 'web', '', http =>
+        'pki_profile web { } pki_profile web { }');
+profile('issuer: unknown', 'nobody', 'issuer nobody;');
+profile('issuer: none and two', 'web', '', http =>
+        "pki_profile web { } pki_issuer b { certificate $other;"
+        . "key $dir/other.key; }");
+profile('issuer: cannot sign', 'demo', '', issuer =>
+        "certificate $ca; responder file $responder $key;");
+profile('callers: empty', 'callers', 'callers "";');
+profile('bind', 'everyone', 'bind everyone;');
+profile('bind twice', 'bind', 'bind dc; bind dc;');
+profile('subject: empty', 'subject', 'subject a "";');
+profile('san: of no type', '*.example', 'san *.example;');
+profile('eku', 'nothing', 'eku clientAuth nothing;');
+profile('default_eku', '1.x', 'default_eku 1.x;');
+profile('default_key_usage', 'keyCertSign',
+        'default_key_usage digitalSignature keyCertSign;');
+profile('requested_usage', 'maybe', 'requested_usage maybe;');
+profile('keys', 'dsa', 'keys rsa dsa;');
+profile('lifetime', 'lifetime', 'lifetime 0;');
+profile('lifetime: too long', 'lifetime', 'lifetime 30y;');
+profile('backdate', 'backdate', 'backdate yesterday;');
+profile('backdate: too long', 'backdate', 'backdate 30y;');
+profile('microsoft_extensions', 'microsoft_extensions',
+        'microsoft_extensions on;');
+profile('microsoft_extensions: no GUID', 'tenant=x',
+        'microsoft_extensions on tenant=x;');
+profile('requested_sid', 'maybe', 'requested_sid maybe;');
+profile('renew', 'Everything', 'renew Static Everything;');
+profile('source', 'Nowhere', 'source Nowhere;');
+refused('pki_signatures', qr/value must be between 1 and 100000/,
+        http => 'pki_signatures 0;');
+refused('pki_enroll: an unknown profile', 'nobody', locations =>
+        "location /a { pki_api; pki_api_tokens $dir/tokens;"
+        . 'pki_enroll nobody; }');
+refused('pki_est without pki_enroll', 'pki_enroll', locations =>
+        "location /a { pki_est; pki_api_tokens $dir/tokens; }");
+refused('pki_est with a name', 'pki_est',
+        locations => 'location /a { pki_est demo; }');
+refused('pki_record', 'maybe', http => 'pki_record maybe;');
+refused('pki_client_certificate', 'pki_client_certificate',
+        http => 'pki_client_certificate $host $uri;');
+
+for (qw(ocsp_url ca_issuers_url crl_url delta_crl_url)) {
+    refused($_, 'ftp://a/', in_issuer => "$_ ftp://a/;");
+}
+
+refused('ocsp_url: too many', 'ocsp_url', in_issuer => 'ocsp_url http://a/ '
+        . 'http://b/ http://c/ http://d/;');
+refused('lifetime', 'lifetime', in_issuer => 'lifetime never;');
+
+
 unlike($n->log, qr/hush|0000000000000000/, 'no secret in the log');
 
 

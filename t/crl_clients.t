@@ -155,17 +155,10 @@ for my $ca (@kinds) {
        'held hold plain replaced stolen', 'with the delta: just those');
 }
 
-# nothing but a new holder with other times makes a full list now
+# a full list is made when there is none
 
-$n->configure(issuers => { map {
-    $_ => "certificate $ca{$_}; key $t->{dir}/$_.key;"
-          . "crl manual valid=50m renew=48m delay=100ms delta=30m;"
-          . "delta_crl_url $url/$_/delta;"
-} @kinds }, server => join '', map { <<"END" } @kinds);
-        location /crl/$_/ { pki_crl $_; }
-END
 $t->redis_cli('DEL', map { "pki:{$_}:crl" } @kinds);
-ok($n->reload, 'another holder of the lease');
+ok($n->reload, 'another clerk, who finds none');
 
 for my $ca (@kinds) {
     my $text = '';
@@ -224,7 +217,7 @@ for my $ca (@kinds) {
 
         SKIP: {
             skip 'no certtool: install gnutls-bin', 2
-                if (run('certtool', '-v'))[0];
+                if (run('certtool', '--version'))[0];
 
             my $info = run_ok('certtool', '--crl-info', '--inder',
                               '--infile', $file);
@@ -234,7 +227,7 @@ for my $ca (@kinds) {
 
             (undef, $said) = run('certtool', '--verify-crl',
                                  '--load-ca-certificate', $ca{$ca},
-                                 '--inder', '--infile', $file);
+                                 '--infile', crl("$uri/pem" =~ s{//}{/}r));
             like($said, qr/Verification output: Verified\./, 'verified');
         }
     }

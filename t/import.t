@@ -299,14 +299,39 @@ cmp_ok(resident() - $before, '<', 8192, 'in bounded memory')
     unless $ENV{TEST_PKI_SANITIZER};
 
 
-# who does not read, and who leaves
+# who sends much and does not read for a while
 
-my $socket = PKI::HTTP::http_connect($n->{port});
+sub begin {
+    my ($body) = @_;
+
+    my $socket = http_connect($n->{port});
+
+    http_send($socket, "POST /api/manage/certificates HTTP/1.1\r\n"
+              . "Host: localhost\r\nConnection: close\r\n"
+              . "Authorization: Bearer $manage\r\n"
+              . 'Content-Length: ' . length($body) . "\r\n\r\n$body");
+
+    return $socket;
+}
+
+my $socket = begin("{}\n" x 60_000);
+
+sleep 1;
+is(status_of('one'), 'good', 'he holds nobody up');
+$r = http_read($socket, 'POST');
+is(() = ($r->{body} =~ /"result":"refused"/g), 60_000,
+   'a line for each, however late');
+like($r->{body}, qr/"line":60000,.*\n\{.*"refused":60000,.*\}\n$/,
+     'in order');
+cmp_ok(resident() - $before, '<', 8192, 'in bounded memory')
+    unless $ENV{TEST_PKI_SANITIZER};
+
+
+# who leaves
+
 my $body = join '', @body;
 
-http_send($socket, "POST /api/manage/certificates HTTP/1.1\r\n"
-          . "Host: localhost\r\nAuthorization: Bearer $manage\r\n"
-          . 'Content-Length: ' . length($body) . "\r\n\r\n$body");
+$socket = begin($body);
 close $socket;
 
 is(status_of('nine'), 'good', 'OCSP goes on, whoever leaves');

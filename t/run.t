@@ -103,7 +103,7 @@ my $sh = "set -e\n" . join "\n", $calls =~ /^    (.*)/mg;
 $sh =~ s{\.build/demo}{$dir}g;
 $sh =~ s{127\.0\.0\.1:8080}{127.0.0.1:$port}g;
 
-is($sh =~ s{\bcurl }{curl -fsS }g, 12, 'twelve calls in README');
+cmp_ok($sh =~ s{\bcurl }{curl -fsS }g, '>=', 12, 'the calls in README');
 
 my ($failed, $replies) = run('sh', '-c', $sh);
 
@@ -115,25 +115,37 @@ like($replies, qr/"status":"good".*"revocationReason":"CertificateHold"
      'and reply what README says');
 
 
-# the three commands that it prints, as a shell takes them
+# the commands that it prints, as a shell takes them
 
-my @try = $printed =~ /^    ((?:openssl|curl) (?:.*\\\n)*.*)/mg;
+my @try = $printed =~ /^    ((?:openssl|curl|sleep) ?(?:.*\\\n)*.*)/mg;
 
-is(scalar @try, 7, 'seven commands to try');
-like((run('sh', '-c', $try[0]))[1], qr/good\.pem: good/, 'the first: good');
-is((run('sh', '-c', $try[1]))[0], 0, 'the second');
-like((run('sh', '-c', $try[2]))[1], qr/good\.pem: revoked/,
-     'the third: revoked');
-like((run('sh', '-c', $try[3]))[1], qr/device\.pem: good/, 'a device: good');
+is(scalar @try, 11, 'eleven commands to try');
+like((run('sh', '-c', $try[0]))[1], qr/good\.pem: good/, 'good');
+is((run('sh', '-c', $try[1]))[0], 0, 'a request');
+is((run('sh', '-c', $try[2]))[0], 0, 'is sent');
+like(run_ok('openssl', 'x509', '-inform', 'DER', '-in', "$dir/www.der",
+            '-noout', '-text'),
+     qr{Subject: CN = www\.example\.com.*TLS Web Server Authentication
+        .*URI:\Q$url\E/ca.*URI:\Q$url\E/ocsp}xs, 'and comes back issued');
+like((run('sh', '-c', $try[3]))[1],
+     qr/"subject":"CN=www\.example\.com"/, 'and is found');
+is((run('sh', '-c', $try[4]))[0], 0, 'a revocation');
 
-for (['disables it', 4, 'revoked'], ['enables it', 5, 'good'],
-     ['deletes it', 6, 'revoked'])
+my $good = serial_of("$dir/good.pem");
+
+like((run('sh', '-c', $try[5]))[1], qr/Serial Number: $good/,
+     'is in the list that follows');
+like((run('sh', '-c', $try[6]))[1], qr/good\.pem: revoked/, 'revoked');
+like((run('sh', '-c', $try[7]))[1], qr/device\.pem: good/, 'a device: good');
+
+for (['disables it', 8, 'revoked'], ['enables it', 9, 'good'],
+     ['deletes it', 10, 'revoked'])
 {
     my ($what, $i, $status) = @$_;
 
     is((run('sh', '-c', $try[$i]))[0], 0, "a command that $what");
     ok(wait_until(10, sub {
-           (run('sh', '-c', $try[3]))[1] =~ /device\.pem: $status/
+           (run('sh', '-c', $try[7]))[1] =~ /device\.pem: $status/
        }), "and the device is $status");
 }
 

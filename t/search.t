@@ -70,10 +70,14 @@ run_ok($t->{admin}, 'record', '--redis', $t->redis_addr, '--issuer', 'demo',
 unshift @names, 'old';
 
 my %name = reverse %serial;
+my $h2 = free_port();
+my $api = "location /api/ { pki_api; pki_api_tokens $t->{dir}/tokens; }";
 my $n = $t->nginx(issuers => {
     demo => "certificate $ca; key $t->{dir}/ca.key;",
     second => "certificate $second; key $t->{dir}/second.key;",
-}, issuer => 'unknown serial;', directories => { hr => ['push', ''] });
+}, issuer => 'unknown serial;', directories => { hr => ['push', ''] },
+   http => "gzip_types text/csv application/x-ndjson; gzip_min_length 0;"
+           . "server { listen 127.0.0.1:$h2 http2; gzip on; $api }");
 
 ok($n->ready, 'ready');
 
@@ -373,6 +377,26 @@ like($line, qr/,"Bob, ""the builder""",API,Static,demo,/, 'quoted');
 like($line, qr/,Superseded,"Eve through API user Alice\.Admin",/, 'revoked');
 is((search('format=csv&fields=subject&searchText=%3Dcmd'))->{body},
    "subject\r\nCN==cmd\r\n", 'some fields');
+
+# in other protocols
+
+my $whole = $r->{body};
+my $old_http = $n->http('GET', '/api/manage/search?format=csv', version => '1.0',
+                        headers => { Authorization => "Bearer $manage" });
+
+is($old_http->{headers}{'transfer-encoding'}, undef, 'HTTP/1.0: not chunked');
+ok($old_http->{body} eq $whole, 'and whole');
+
+for my $option (['--http2-prior-knowledge'],
+                ['--http2-prior-knowledge', '--compressed'])
+{
+    my ($rc, $text) = run('curl', '-sS', @$option, '-H',
+                          "Authorization: Bearer $manage",
+                          "http://127.0.0.1:$h2/api/manage/search?format=csv");
+
+    is($rc, 0, "curl @$option");
+    ok($text eq $whole, 'has all of it');
+}
 
 # what could be a formula is none
 my $evil = $t->cert($ca, 'evil');

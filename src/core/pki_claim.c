@@ -40,6 +40,8 @@ static pki_rc_t pki_claim_upn(const pki_csr_t *csr, pki_claim_t *claim,
     pki_err_t *err);
 static pki_rc_t pki_claim_jamf(const pki_csr_t *csr,
     const unsigned char *random, pki_claim_t *claim, pki_err_t *err);
+static pki_rc_t pki_claim_machine(const pki_csr_t *csr, pki_claim_t *claim,
+    pki_err_t *err);
 static pki_rc_t pki_claim_ou(const X509_NAME *subject,
     const pki_claim_jamf_t **jamf);
 static pki_rc_t pki_claim_number(const char *text, unsigned char *id);
@@ -278,7 +280,6 @@ static pki_rc_t
 pki_claim_jamf(const pki_csr_t *csr, const unsigned char *random,
     pki_claim_t *claim, pki_err_t *err)
 {
-    char                    *cn;
     pki_rc_t                 rc;
     unsigned                 n;
     const pki_claim_jamf_t  *jamf;
@@ -300,21 +301,10 @@ pki_claim_jamf(const pki_csr_t *csr, const unsigned char *random,
     memcpy(claim->binding.payload, random, PKI_SERIAL_PAYLOAD);
 
     if (jamf->kind != PKI_KIND_JAMF_USER) {
-        rc = pki_claim_cn(csr, &cn);
-
-        if (rc == PKI_OK) {
-            rc = pki_claim_number(cn, claim->binding.payload);
-            OPENSSL_free(cn);
-        }
-
-        if (rc == PKI_ERROR) {
-            return pki_claim_memory(err);
-        }
+        rc = pki_claim_machine(csr, claim, err);
 
         if (rc != PKI_OK) {
-            pki_err_set(err, "the first CN of the request is not the number "
-                        "of a computer or device in Jamf Pro");
-            return PKI_INVALID;
+            return rc;
         }
     }
 
@@ -337,6 +327,33 @@ pki_claim_jamf(const pki_csr_t *csr, const unsigned char *random,
     }
 
     claim->class = PKI_OBJECT_JAMF_USER;
+
+    return PKI_OK;
+}
+
+
+static pki_rc_t
+pki_claim_machine(const pki_csr_t *csr, pki_claim_t *claim, pki_err_t *err)
+{
+    char      *cn;
+    pki_rc_t   rc;
+
+    rc = pki_claim_cn(csr, &cn);
+
+    if (rc == PKI_OK) {
+        rc = pki_claim_number(cn, claim->binding.payload);
+        OPENSSL_free(cn);
+    }
+
+    if (rc == PKI_ERROR) {
+        return pki_claim_memory(err);
+    }
+
+    if (rc != PKI_OK) {
+        pki_err_set(err, "the first CN of the request is not the number of a "
+                    "computer or device in Jamf Pro");
+        return PKI_INVALID;
+    }
 
     return PKI_OK;
 }

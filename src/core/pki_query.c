@@ -63,9 +63,13 @@ pki_query_split(pki_bytes_t args, pki_query_t *q, char *token, pki_err_t *err)
     memset(q, 0, sizeof(pki_query_t));
     q->size = PKI_QUERY_PAGE;
 
+    if (args.len == 0) {
+        return PKI_OK;
+    }
+
     last = args.data + args.len;
 
-    for (p = args.data; args.len && p < last; p = end + 1) {
+    for (p = args.data; p < last; p = end + 1) {
 
         end = memchr(p, '&', (size_t) (last - p));
         if (end == NULL) {

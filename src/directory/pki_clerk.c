@@ -267,20 +267,26 @@ pki_clerk_hint(pki_clerk_t *clerk, const char *issuer, size_t len)
 
 
 void
-pki_clerk_hint_object(pki_clerk_t *clerk)
+pki_clerk_hint_object(pki_clerk_t *clerk, const char *id, size_t len)
 {
-    unsigned  i, heard;
+    unsigned          i, heard;
+    pki_clerk_job_t  *job;
 
     heard = 0;
 
     (void) pthread_mutex_lock(&clerk->thread.mutex);
 
     for (i = 0; i < clerk->njobs; i++) {
-        if (clerk->jobs[i].conf->content == PKI_CRL_ALL
-            && !(clerk->jobs[i].hints & PKI_CLERK_HINT_OBJECT))
-        {
-            clerk->jobs[i].hints |= PKI_CLERK_HINT_OBJECT;
-            heard = 1;
+        job = &clerk->jobs[i];
+
+        if (job->conf->content != PKI_CRL_ALL) {
+            continue;
+        }
+
+        heard = 1;
+
+        if (len == 0 || !pki_clerk_object_add(&job->changed, id, len)) {
+            job->hints |= PKI_CLERK_HINT_PASS;
         }
     }
 
@@ -289,6 +295,43 @@ pki_clerk_hint_object(pki_clerk_t *clerk)
     if (heard) {
         pki_thread_wake(&clerk->thread);
     }
+}
+
+
+int
+pki_clerk_object_add(pki_clerk_objects_t *objects, const char *id, size_t len)
+{
+    unsigned  i;
+
+    if (len >= PKI_OBJECT_ID_SIZE) {
+        return 0;
+    }
+
+    /* news come from whoever may publish */
+
+    for (i = 0; i < len; i++) {
+        if (id[i] <= 0x20 || id[i] >= 0x7f) {
+            return 0;
+        }
+    }
+
+    for (i = 0; i < objects->n; i++) {
+        if (strlen(objects->ids[i]) == len
+            && memcmp(objects->ids[i], id, len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    if (i == PKI_CLERK_OBJECTS) {
+        return 0;
+    }
+
+    memcpy(objects->ids[i], id, len);
+    objects->ids[i][len] = '\0';
+    objects->n++;
+
+    return 1;
 }
 
 

@@ -102,8 +102,11 @@ void pki_clerk_destroy(pki_clerk_t *clerk);
  */
 void pki_clerk_hint(pki_clerk_t *clerk, const char *issuer, size_t len);
 
-/* An object of a directory has changed: lists of content ALL are wanted. */
-void pki_clerk_hint_object(pki_clerk_t *clerk);
+/*
+ * An object of a directory, "device/<guid>", has changed: lists of content
+ * ALL are wanted.  len 0: any may have.
+ */
+void pki_clerk_hint_object(pki_clerk_t *clerk, const char *id, size_t len);
 
 /* A token had a key that is not in set i: fetch it soon. */
 void pki_clerk_want(pki_clerk_t *clerk, unsigned i);

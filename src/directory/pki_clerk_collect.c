@@ -3,9 +3,9 @@
  * What a list has to hold: what was revoked by hand, and for content "all"
  * what directories revoked.
  *
- * For the latter all pages of the book are gone through; between two such
- * passes, which a large fleet makes rare, those on the last list are looked
- * at again, so that a list can be made soon after a revocation by hand.
+ * For the latter all pages of the book are gone through when there is reason
+ * to, which a large fleet makes rare.  Between two such passes those on the
+ * last list are looked at again, and those whose objects have changed.
  *
  * A certificate that has ended is on one list more (RFC 5280, 3.3): it stays
  * as long as the last complete list is not younger than its end.
@@ -21,6 +21,8 @@ static pki_rc_t pki_clerk_collect_pages(pki_clerk_job_t *job);
 static pki_rc_t pki_clerk_collect_page(pki_clerk_job_t *job,
     unsigned long long page);
 static pki_rc_t pki_clerk_collect_last(pki_clerk_job_t *job);
+static pki_rc_t pki_clerk_collect_object(pki_clerk_job_t *job,
+    const char *id);
 static pki_rc_t pki_clerk_collect_survey(pki_clerk_job_t *job,
     const pki_serial_t *serial);
 static pki_rc_t pki_clerk_collect_manual(pki_clerk_job_t *job);
@@ -33,6 +35,9 @@ static pki_rc_t pki_clerk_collect_wait(pki_clerk_job_t *job);
 static void pki_clerk_collect_newest(void *data, pki_store_result_t result,
     long long n, const char *error);
 static void pki_clerk_collect_text(void *data, pki_store_result_t result,
+    const pki_bytes_t *values, size_t n, unsigned long long next,
+    const char *error);
+static void pki_clerk_collect_bound(void *data, pki_store_result_t result,
     const pki_bytes_t *values, size_t n, unsigned long long next,
     const char *error);
 static void pki_clerk_collect_surveyed(void *data, pki_store_result_t result,
@@ -84,6 +89,7 @@ pki_clerk_collect(pki_clerk_job_t *job)
 
     if (rc == PKI_OK) {
         pki_clerk_collect_leave_ended(job);
+        job->look.n = 0;
     }
 
     return rc;
@@ -122,7 +128,7 @@ pki_clerk_collect_page(pki_clerk_job_t *job, unsigned long long page)
     pki_row_t    row;
     pki_bytes_t  text;
 
-    if (pki_clerk_room(job, PKI_ROW_PAGE + PKI_ROW_MAX) != PKI_OK) {
+    if (pki_clerk_text_room(job, PKI_ROW_PAGE + PKI_ROW_MAX) != PKI_OK) {
         return PKI_ERROR;
     }
 
@@ -158,7 +164,8 @@ pki_clerk_collect_page(pki_clerk_job_t *job, unsigned long long page)
 static pki_rc_t
 pki_clerk_collect_last(pki_clerk_job_t *job)
 {
-    size_t  i;
+    size_t    i;
+    unsigned  k;
 
     for (i = 0; i < job->last.n; i++) {
         if (pki_clerk_collect_survey(job, &job->last.entries[i].serial)
@@ -166,6 +173,56 @@ pki_clerk_collect_last(pki_clerk_job_t *job)
         {
             return PKI_ERROR;
         }
+    }
+
+    for (k = 0; k < job->look.n; k++) {
+        if (pki_clerk_collect_object(job, job->look.ids[k]) != PKI_OK) {
+            return PKI_ERROR;
+        }
+    }
+
+    return PKI_OK;
+}
+
+
+/*
+ * "devices all": what no certificate is bound to may be another name of what
+ * one is bound to.
+ */
+
+static pki_rc_t
+pki_clerk_collect_object(pki_clerk_job_t *job, const char *id)
+{
+    size_t              i, total;
+    unsigned long long  next;
+
+    next = 0;
+    total = 0;
+
+    do {
+        job->nbound = 0;
+
+        pki_book_object(pki_redis_sync_transport(job->redis),
+                        job->conf->view->name, id, next,
+                        pki_clerk_collect_bound, job);
+
+        if (pki_clerk_collect_wait(job) != PKI_OK) {
+            return PKI_ERROR;
+        }
+
+        next = job->next;
+        total += job->nbound;
+
+        for (i = 0; i < job->nbound; i++) {
+            if (pki_clerk_collect_survey(job, &job->bound[i]) != PKI_OK) {
+                return PKI_ERROR;
+            }
+        }
+
+    } while (next);
+
+    if (total == 0 && job->conf->view->all) {
+        pki_clerk_pass(job, pki_thread_mono());
     }
 
     return PKI_OK;
@@ -244,7 +301,8 @@ pki_clerk_collect_ends(pki_clerk_job_t *job)
         order = -1;
 
         for ( /* void */ ; k < job->nends; k++) {
-            order = pki_clerk_compare(&ends[i].serial, &job->ends[k].serial);
+            order = pki_clerk_list_compare(&ends[i].serial,
+                                           &job->ends[k].serial);
 
             if (order <= 0) {
                 break;
@@ -381,6 +439,29 @@ pki_clerk_collect_text(void *data, pki_store_result_t result,
 
 
 static void
+pki_clerk_collect_bound(void *data, pki_store_result_t result,
+    const pki_bytes_t *values, size_t n, unsigned long long next,
+    const char *error)
+{
+    pki_clerk_job_t *job = data;
+
+    size_t  i;
+
+    pki_clerk_told(job, result, error);
+    job->next = next;
+
+    for (i = 0; i < n && i < PKI_BOOK_SERIALS; i++) {
+        if (pki_serial_from_text((const char *) values[i].data,
+                                 values[i].len, &job->bound[job->nbound])
+            == PKI_OK)
+        {
+            job->nbound++;
+        }
+    }
+}
+
+
+static void
 pki_clerk_collect_surveyed(void *data, pki_store_result_t result,
     const pki_survey_item_t *items, size_t n, const char *error)
 {
@@ -417,12 +498,12 @@ pki_clerk_collect_item(pki_clerk_job_t *job, const pki_survey_item_t *item)
         entry.invalidity = item->manual.reason == PKI_REASON_NONE
                            ? 0 : item->manual.invalidity;
 
-        return pki_clerk_add(job, &job->now, &entry);
+        return pki_clerk_list_add(job, &job->now, &entry);
 
     case PKI_OUTCOME_LATER:
-        last = pki_clerk_find(&job->last, &item->serial);
+        last = pki_clerk_list_find(&job->last, &item->serial);
 
-        return last ? pki_clerk_add(job, &job->now, last) : PKI_OK;
+        return last ? pki_clerk_list_add(job, &job->now, last) : PKI_OK;
 
     default:
         return PKI_OK;
@@ -461,7 +542,7 @@ pki_clerk_collect_revoked(void *data, pki_store_result_t result,
         entry.invalidity = revocation.invalidity;
         entry.reason = revocation.reason;
 
-        if (pki_clerk_add(job, &job->now, &entry) != PKI_OK) {
+        if (pki_clerk_list_add(job, &job->now, &entry) != PKI_OK) {
             job->result = PKI_STORE_FAILED;
             return;
         }

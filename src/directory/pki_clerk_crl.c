@@ -1,26 +1,22 @@
 
 /*
- * The lists of one issuer: when one is due, and how it is published.
+ * The lists of one issuer: the lease, what is published already, and when
+ * there is something to do.
  *
  * Whoever holds the lease goes on from what Redis says is published; after
- * any failure that is read again.  A list that would say what the last one
- * says is not made before its time, so that a hint too many costs little.
+ * any failure that is read again.
  */
 
 #include "pki_clerk_job.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <openssl/crypto.h>
 
 
 #define PKI_CLERK_LOOKS     5       /* at a lease that another has, while it
                                        lasts */
-#define PKI_CLERK_PASS      9       /* for so many times its duration a pass
-                                       over all pages is not repeated */
 #define PKI_CLERK_LIST_MAX  (256 * 1024 * 1024)     /* octets of a list; more
                                        is a mistake */
-#define PKI_CLERK_GROW      1024    /* entries, to begin with */
 
 
 static void pki_clerk_crl_heed(pki_clerk_job_t *job, long long now);
@@ -40,21 +36,6 @@ static pki_rc_t pki_clerk_crl_fetch(pki_clerk_job_t *job, pki_list_e which);
 static pki_rc_t pki_clerk_crl_apply(pki_clerk_job_t *job,
     const pki_clerk_list_t *delta);
 
-static pki_rc_t pki_clerk_crl_make(pki_clerk_job_t *job);
-static int pki_clerk_crl_full(const pki_clerk_job_t *job, time_t now);
-static int pki_clerk_crl_delta(const pki_clerk_job_t *job, time_t now);
-static pki_rc_t pki_clerk_crl_changes(pki_clerk_job_t *job,
-    const pki_clerk_list_t *from, pki_clerk_list_t *delta);
-static pki_rc_t pki_clerk_crl_publish(pki_clerk_job_t *job, pki_list_e which,
-    const pki_clerk_list_t *list);
-static pki_rc_t pki_clerk_crl_keep(pki_clerk_job_t *job, pki_clerk_list_t *to,
-    const pki_clerk_list_t *from);
-static pki_rc_t pki_clerk_crl_reserve(pki_clerk_job_t *job,
-    pki_clerk_list_t *list, size_t n);
-static long long pki_clerk_crl_cpu(void);
-
-static void pki_clerk_crl_done(void *data, pki_store_result_t result,
-    long long n, const char *error);
 static void pki_clerk_crl_info(void *data, pki_store_result_t result,
     const pki_list_info_t info[PKI_LIST_N], const char *error);
 static void pki_clerk_crl_slice(void *data, pki_store_result_t result,
@@ -122,22 +103,50 @@ pki_clerk_crl_tick(pki_clerk_job_t *job)
 static void
 pki_clerk_crl_heed(pki_clerk_job_t *job, long long now)
 {
-    unsigned  hints;
+    unsigned              i, hints;
+    pki_clerk_objects_t  *changed;
+
+    changed = &job->changed;
 
     (void) pthread_mutex_lock(&job->clerk->thread.mutex);
+
     hints = job->hints;
     job->hints = 0;
+
+    for (i = 0; i < changed->n; i++) {
+        hints |= PKI_CLERK_HINT_LIST;
+
+        if (!pki_clerk_object_add(&job->look, changed->ids[i],
+                                  strlen(changed->ids[i])))
+        {
+            hints |= PKI_CLERK_HINT_PASS;
+        }
+    }
+
+    changed->n = 0;
+
     (void) pthread_mutex_unlock(&job->clerk->thread.mutex);
 
     if ((hints & PKI_CLERK_HINT_LIST) && job->wanted_at == 0) {
         job->wanted_at = now + job->conf->delay;
     }
 
-    if ((hints & PKI_CLERK_HINT_OBJECT) && !job->pass) {
+    if (hints & PKI_CLERK_HINT_PASS) {
+        pki_clerk_pass(job, now + job->conf->delay);
+    }
+}
+
+
+/* All pages are to be gone through, but not before. */
+
+void
+pki_clerk_pass(pki_clerk_job_t *job, long long at)
+{
+    if (!job->pass) {
         job->pass = 1;
 
-        if (job->pass_at < now + job->conf->delay) {
-            job->pass_at = now + job->conf->delay;
+        if (job->pass_at < at) {
+            job->pass_at = at;
         }
     }
 }
@@ -151,14 +160,10 @@ pki_clerk_crl_sleep(const pki_clerk_job_t *job, long long now)
     at = job->due;
 
     if (job->holder && job->loaded) {
-        at = job->lease_at;
+        at = pki_clerk_look_at(job);
 
-        if (job->wanted_at && job->wanted_at < at) {
-            at = job->wanted_at;
-        }
-
-        if (job->pass && job->pass_at < at) {
-            at = job->pass_at;
+        if (job->lease_at < at) {
+            at = job->lease_at;
         }
 
         renewal = now + pki_clerk_crl_renewal(job, time(NULL));
@@ -183,7 +188,7 @@ pki_clerk_crl_renewal(const pki_clerk_job_t *job, time_t now)
 {
     long long  full, delta;
 
-    if (pki_clerk_crl_full(job, now) || pki_clerk_crl_delta(job, now)) {
+    if (pki_clerk_full_due(job, now) || pki_clerk_delta_due(job, now)) {
         return 0;
     }
 
@@ -221,7 +226,7 @@ pki_clerk_crl_work(pki_clerk_job_t *job)
         return PKI_ERROR;
     }
 
-    return pki_clerk_crl_make(job);
+    return pki_clerk_make(job);
 }
 
 
@@ -252,7 +257,7 @@ pki_clerk_crl_lease(pki_clerk_job_t *job)
     job->claimed = 1;
 
     pki_list_lease(pki_redis_sync_transport(job->redis), name, job->token,
-                   job->clerk->lease, pki_clerk_crl_done, job);
+                   job->clerk->lease, pki_clerk_done, job);
 
     if (pki_clerk_wait(job) != PKI_OK) {
         return PKI_ERROR;
@@ -303,6 +308,7 @@ pki_clerk_crl_drop(pki_clerk_job_t *job)
 
     job->ends = NULL;
     job->nends = 0;
+    job->look.n = 0;
     job->text = NULL;
     job->size = 0;
     job->holder = 0;
@@ -379,7 +385,7 @@ pki_clerk_crl_leave(pki_clerk_job_t *job)
     }
 
     pki_list_unlease(pki_redis_sync_transport(job->redis),
-                     job->conf->view->name, job->token, pki_clerk_crl_done,
+                     job->conf->view->name, job->token, pki_clerk_done,
                      job);
 
     /* whatever comes of it: else the lease ends by itself */
@@ -407,7 +413,7 @@ pki_clerk_crl_load(pki_clerk_job_t *job)
     }
 
     if (pki_clerk_crl_load_list(job, PKI_LIST_FULL, &job->base) != PKI_OK
-        || pki_clerk_crl_keep(job, &job->last, &job->base) != PKI_OK)
+        || pki_clerk_list_copy(job, &job->last, &job->base) != PKI_OK)
     {
         return PKI_ERROR;
     }
@@ -502,7 +508,7 @@ pki_clerk_crl_fetch(pki_clerk_job_t *job, pki_list_e which)
         return PKI_INVALID;
     }
 
-    if (pki_clerk_room(job, total) != PKI_OK) {
+    if (pki_clerk_text_room(job, total) != PKI_OK) {
         return PKI_ERROR;
     }
 
@@ -552,14 +558,14 @@ pki_clerk_crl_apply(pki_clerk_job_t *job, const pki_clerk_list_t *delta)
             order = -1;
 
         } else {
-            order = pki_clerk_compare(&job->base.entries[i].serial,
+            order = pki_clerk_list_compare(&job->base.entries[i].serial,
                                       &delta->entries[k].serial);
         }
 
         entry = order < 0 ? &job->base.entries[i] : &delta->entries[k];
 
         if ((order < 0 || entry->reason != PKI_REASON_REMOVE_FROM_CRL)
-            && pki_clerk_add(job, last, entry) != PKI_OK)
+            && pki_clerk_list_add(job, last, entry) != PKI_OK)
         {
             return PKI_ERROR;
         }
@@ -567,202 +573,6 @@ pki_clerk_crl_apply(pki_clerk_job_t *job, const pki_clerk_list_t *delta)
         i += order <= 0;
         k += order >= 0;
     }
-
-    return PKI_OK;
-}
-
-
-/* what is to be published */
-
-static pki_rc_t
-pki_clerk_crl_make(pki_clerk_job_t *job)
-{
-    int                full, stale, changed, delta;
-    time_t             now;
-    long long          begun, cpu;
-    pki_rc_t           rc;
-    pki_clerk_list_t   changes;
-
-    now = time(NULL);
-    begun = pki_thread_mono();
-    cpu = pki_clerk_crl_cpu();
-
-    full = pki_clerk_crl_full(job, now);
-    stale = pki_clerk_crl_delta(job, now);
-
-    job->passed = job->conf->content == PKI_CRL_ALL
-                  && begun >= job->pass_at && (job->pass || full);
-
-    if (!full && !stale && !job->passed
-        && (job->wanted_at == 0 || begun < job->wanted_at))
-    {
-        return PKI_OK;
-    }
-
-    job->at = now;
-    job->wanted_at = 0;
-    job->pass = job->pass && !job->passed;
-
-    if (pki_clerk_collect(job) != PKI_OK) {
-        return PKI_ERROR;
-    }
-
-    if (job->passed) {
-        job->pass_at = pki_thread_mono()
-                       + PKI_CLERK_PASS * (pki_thread_mono() - begun);
-    }
-
-    if (pki_clerk_crl_changes(job, &job->last, &changes) != PKI_OK) {
-        return PKI_ERROR;
-    }
-
-    changed = changes.n != 0;
-    OPENSSL_free(changes.entries);
-
-    full = full || (changed && job->conf->delta == 0);
-    delta = job->conf->delta != 0 && (full || stale || changed);
-    rc = PKI_OK;
-
-    if (full) {
-        rc = pki_clerk_crl_publish(job, PKI_LIST_FULL, &job->now);
-
-        if (rc == PKI_OK) {
-            rc = pki_clerk_crl_keep(job, &job->base, &job->now);
-        }
-    }
-
-    if (rc == PKI_OK && delta) {
-        rc = pki_clerk_crl_changes(job, &job->base, &changes);
-
-        if (rc == PKI_OK) {
-            rc = pki_clerk_crl_publish(job, PKI_LIST_DELTA, &changes);
-            OPENSSL_free(changes.entries);
-        }
-    }
-
-    if (rc == PKI_OK && (full || delta)) {
-        rc = pki_clerk_crl_keep(job, &job->last, &job->now);
-        job->stats.cpu = (long) (pki_clerk_crl_cpu() - cpu);
-    }
-
-    return rc;
-}
-
-
-/* Is a complete list due by its time? */
-
-static int
-pki_clerk_crl_full(const pki_clerk_job_t *job, time_t now)
-{
-    const pki_list_info_t  *info;
-
-    info = &job->info[PKI_LIST_FULL];
-
-    return info->number == 0 || now >= info->next_update - job->conf->renew;
-}
-
-
-/* A delta, where there are any?  Also one without changes is a promise. */
-
-static int
-pki_clerk_crl_delta(const pki_clerk_job_t *job, time_t now)
-{
-    const pki_list_info_t  *info;
-
-    info = &job->info[PKI_LIST_DELTA];
-
-    return job->conf->delta != 0
-           && (info->number == 0
-               || info->base != job->info[PKI_LIST_FULL].number
-               || now >= info->next_update - job->conf->delta / 3);
-}
-
-
-/* From a list to what was collected; delta is the caller's. */
-
-static pki_rc_t
-pki_clerk_crl_changes(pki_clerk_job_t *job, const pki_clerk_list_t *from,
-    pki_clerk_list_t *delta)
-{
-    memset(delta, 0, sizeof(pki_clerk_list_t));
-
-    if (pki_clerk_crl_reserve(job, delta, from->n + job->now.n) != PKI_OK) {
-        return PKI_ERROR;
-    }
-
-    delta->n = pki_crl_delta(from->entries, from->n, job->now.entries,
-                             job->now.n, job->at, delta->entries);
-
-    return PKI_OK;
-}
-
-
-static pki_rc_t
-pki_clerk_crl_publish(pki_clerk_job_t *job, pki_list_e which,
-    const pki_clerk_list_t *list)
-{
-    char              text[PKI_MAIL_TEXT];
-    pki_bytes_t       der;
-    const char       *name;
-    unsigned char    *data;
-    pki_crl_plan_t    plan;
-    pki_list_info_t   info;
-
-    name = job->conf->view->name;
-
-    pki_list_number(pki_redis_sync_transport(job->redis), name, job->token,
-                    pki_clerk_crl_done, job);
-
-    if (pki_clerk_wait(job) != PKI_OK || job->result != PKI_STORE_DONE) {
-        return PKI_ERROR;
-    }
-
-    memset(&plan, 0, sizeof(pki_crl_plan_t));
-    plan.issuer = job->conf->view->ca;
-    plan.number = (unsigned long long) job->number;
-    plan.this_update = job->at;
-    plan.point = job->conf->point;
-
-    if (which == PKI_LIST_DELTA) {
-        plan.base = job->info[PKI_LIST_FULL].number;
-        plan.next_update = job->at + job->conf->delta;
-
-    } else {
-        plan.freshest = job->conf->delta ? job->conf->freshest : NULL;
-        plan.next_update = job->at + job->conf->valid;
-    }
-
-    if (pki_crl_issue(&plan, list->entries, list->n, &data, &der.len,
-                      &job->err)
-        != PKI_OK)
-    {
-        return PKI_ERROR;
-    }
-
-    memset(&info, 0, sizeof(pki_list_info_t));
-    info.number = plan.number;
-    info.base = plan.base;
-    info.this_update = plan.this_update;
-    info.next_update = plan.next_update;
-    info.len = der.len;
-
-    der.data = data;
-
-    pki_list_publish(pki_redis_sync_transport(job->redis), name, job->token,
-                     which, &info, der, pki_clerk_crl_done, job);
-    OPENSSL_free(data);
-
-    if (pki_clerk_wait(job) != PKI_OK || job->result != PKI_STORE_DONE) {
-        return PKI_ERROR;
-    }
-
-    job->info[which] = info;
-    job->stats.lists++;
-
-    (void) snprintf(text, sizeof(text), "%s %llu with %zu entries",
-                    which == PKI_LIST_DELTA ? "delta" : "list", info.number,
-                    list->n);
-    pki_clerk_say(job->clerk, 6, "crl", name, text);
 
     return PKI_OK;
 }
@@ -814,8 +624,8 @@ pki_clerk_told(pki_clerk_job_t *job, pki_store_result_t result,
 }
 
 
-static void
-pki_clerk_crl_done(void *data, pki_store_result_t result, long long n,
+void
+pki_clerk_done(void *data, pki_store_result_t result, long long n,
     const char *error)
 {
     pki_clerk_job_t *job = data;
@@ -864,142 +674,4 @@ pki_clerk_crl_slice(void *data, pki_store_result_t result,
 
     memcpy(job->text + job->len, values[0].data, values[0].len);
     job->len += values[0].len;
-}
-
-
-/* lists of entries */
-
-int
-pki_clerk_compare(const pki_serial_t *a, const pki_serial_t *b)
-{
-    if (a->len != b->len) {
-        return a->len < b->len ? -1 : 1;
-    }
-
-    return memcmp(a->data, b->data, a->len);
-}
-
-
-pki_rc_t
-pki_clerk_add(pki_clerk_job_t *job, pki_clerk_list_t *list,
-    const pki_crl_entry_t *entry)
-{
-    if (list->n == list->size
-        && pki_clerk_crl_reserve(job, list, list->n ? 2 * list->n
-                                                    : PKI_CLERK_GROW)
-           != PKI_OK)
-    {
-        return PKI_ERROR;
-    }
-
-    list->entries[list->n++] = *entry;
-
-    return PKI_OK;
-}
-
-
-const pki_crl_entry_t *
-pki_clerk_find(const pki_clerk_list_t *list, const pki_serial_t *serial)
-{
-    int     order;
-    size_t  low, high, middle;
-
-    low = 0;
-    high = list->n;
-
-    while (low < high) {
-        middle = low + (high - low) / 2;
-        order = pki_clerk_compare(serial, &list->entries[middle].serial);
-
-        if (order == 0) {
-            return &list->entries[middle];
-        }
-
-        if (order < 0) {
-            high = middle;
-
-        } else {
-            low = middle + 1;
-        }
-    }
-
-    return NULL;
-}
-
-
-static pki_rc_t
-pki_clerk_crl_keep(pki_clerk_job_t *job, pki_clerk_list_t *to,
-    const pki_clerk_list_t *from)
-{
-    if (pki_clerk_crl_reserve(job, to, from->n) != PKI_OK) {
-        return PKI_ERROR;
-    }
-
-    if (from->n) {
-        memcpy(to->entries, from->entries,
-               from->n * sizeof(pki_crl_entry_t));
-    }
-
-    to->n = from->n;
-
-    return PKI_OK;
-}
-
-
-static pki_rc_t
-pki_clerk_crl_reserve(pki_clerk_job_t *job, pki_clerk_list_t *list, size_t n)
-{
-    pki_crl_entry_t  *entries;
-
-    if (n <= list->size) {
-        return PKI_OK;
-    }
-
-    entries = OPENSSL_realloc(list->entries, n * sizeof(pki_crl_entry_t));
-    if (entries == NULL) {
-        pki_err_set(&job->err, "out of memory");
-        return PKI_ERROR;
-    }
-
-    list->entries = entries;
-    list->size = n;
-
-    return PKI_OK;
-}
-
-
-pki_rc_t
-pki_clerk_room(pki_clerk_job_t *job, size_t size)
-{
-    unsigned char  *text;
-
-    if (size <= job->size) {
-        return PKI_OK;
-    }
-
-    text = OPENSSL_realloc(job->text, size);
-    if (text == NULL) {
-        pki_err_set(&job->err, "out of memory");
-        return PKI_ERROR;
-    }
-
-    job->text = text;
-    job->size = size;
-
-    return PKI_OK;
-}
-
-
-/* Milliseconds of processor time that the thread has had. */
-
-static long long
-pki_clerk_crl_cpu(void)
-{
-    struct timespec  t;
-
-    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == -1) {
-        return 0;
-    }
-
-    return (long long) t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }

@@ -1,8 +1,7 @@
 
 /*
- * The clerk inside: what pki_clerk.c, pki_clerk_crl.c, pki_clerk_collect.c
- * and pki_clerk_keys.c share.  All of it belongs to the clerk's thread, but
- * for what is marked as under the mutex.
+ * The clerk inside: what the files of pki_clerk_*.c share.  All of it
+ * belongs to the clerk's thread, but for what is marked as under the mutex.
  *
  * Lists are made in blocking style: each step waits for Redis, and rests
  * before the next one.  While one rests, key sets are fetched.
@@ -19,8 +18,11 @@
 #define PKI_CLERK_BACKOFF      1000     /* milliseconds, the first one; doubles
                                            to PKI_CLERK_SLEEP */
 
+#define PKI_CLERK_OBJECTS      128      /* that have changed; when there are
+                                           more, all pages are gone through */
+
 #define PKI_CLERK_HINT_LIST    0x01
-#define PKI_CLERK_HINT_OBJECT  0x02
+#define PKI_CLERK_HINT_PASS    0x02
 
 
 /* when the certificate of an entry ends; 0: not known, so never */
@@ -40,6 +42,14 @@ typedef struct {
 } pki_clerk_list_t;
 
 
+/* objects that have changed */
+
+typedef struct {
+    unsigned          n;
+    char              ids[PKI_CLERK_OBJECTS][PKI_OBJECT_ID_SIZE];
+} pki_clerk_objects_t;
+
+
 /* the lists of one issuer */
 
 typedef struct {
@@ -49,6 +59,7 @@ typedef struct {
     pki_redis_sync_t *redis;        /* NULL: not connected */
     char              token[PKI_LEASE_SIZE];
     unsigned          hints;        /* PKI_CLERK_HINT_*; under the mutex */
+    pki_clerk_objects_t  changed;   /* likewise */
 
     unsigned          holder:1;
     unsigned          claimed:1;    /* it may be, without our knowing */
@@ -59,6 +70,8 @@ typedef struct {
     long long         lease_at;     /* it is to be renewed then */
     long long         wanted_at;    /* a list is; 0: it is not */
     long long         pass_at;      /* not before */
+    long long         rest_at;      /* neither of them before; set by what was
+                                       published last */
 
     pki_list_info_t   info[PKI_LIST_N];     /* what is published */
     pki_clerk_list_t  base;         /* the entries of the full one */
@@ -70,8 +83,12 @@ typedef struct {
     /* what is under way */
 
     time_t            at;           /* thisUpdate */
+    pki_clerk_objects_t  look;      /* whose certificates are to be looked
+                                       at */
     pki_serial_t      serials[PKI_SURVEY_MAX];
     size_t            nserials;
+    pki_serial_t      bound[PKI_BOOK_SERIALS];  /* to an object */
+    size_t            nbound;
     pki_clerk_end_t  *asked[PKI_BOOK_SERIALS];  /* whose ends are */
     unsigned char    *text;         /* a page, or a list as it comes */
     size_t            len;
@@ -130,6 +147,10 @@ struct pki_clerk_s {
 
 /* pki_clerk.c */
 
+/* Adds an object; 0: there is no room, or it cannot be one. */
+int pki_clerk_object_add(pki_clerk_objects_t *objects, const char *id,
+    size_t len);
+
 /*
  * Lets others have their turn: key sets, and Redis.  PKI_ERROR: the end has
  * come.
@@ -172,23 +193,53 @@ pki_rc_t pki_clerk_wait(pki_clerk_job_t *job);
  */
 pki_rc_t pki_clerk_pause(pki_clerk_job_t *job);
 
+/* All pages are to be gone through, but not before `at`. */
+void pki_clerk_pass(pki_clerk_job_t *job, long long at);
+
 /* Notes an answer; for the beginning of each callback. */
 void pki_clerk_told(pki_clerk_job_t *job, pki_store_result_t result,
     const char *error);
 
-/* By serial number, as pki_crl_sort(). */
-int pki_clerk_compare(const pki_serial_t *a, const pki_serial_t *b);
+/* A pki_store_done_pt for a job; n is job->number. */
+void pki_clerk_done(void *data, pki_store_result_t result, long long n,
+    const char *error);
 
-/* Adds an entry; PKI_ERROR with job->err set: memory. */
-pki_rc_t pki_clerk_add(pki_clerk_job_t *job, pki_clerk_list_t *list,
+
+/* pki_clerk_make.c */
+
+/* Makes and publishes what is due.  PKI_ERROR as pki_clerk_collect(). */
+pki_rc_t pki_clerk_make(pki_clerk_job_t *job);
+
+/* When there is something to look at; LLONG_MAX: nothing is wanted. */
+long long pki_clerk_look_at(const pki_clerk_job_t *job);
+
+/* Is a complete list due by its time?  Is a delta, where there are any? */
+int pki_clerk_full_due(const pki_clerk_job_t *job, time_t now);
+int pki_clerk_delta_due(const pki_clerk_job_t *job, time_t now);
+
+
+/* pki_clerk_list.c; PKI_ERROR with job->err set: memory */
+
+/* By serial number, as pki_crl_sort(). */
+int pki_clerk_list_compare(const pki_serial_t *a, const pki_serial_t *b);
+
+/* Adds an entry. */
+pki_rc_t pki_clerk_list_add(pki_clerk_job_t *job, pki_clerk_list_t *list,
     const pki_crl_entry_t *entry);
 
-/* The entry of this serial number, or NULL. */
-const pki_crl_entry_t *pki_clerk_find(const pki_clerk_list_t *list,
+/* The entry of this serial number in a sorted list, or NULL. */
+const pki_crl_entry_t *pki_clerk_list_find(const pki_clerk_list_t *list,
     const pki_serial_t *serial);
 
-/* Room for `size` octets of text; PKI_ERROR as above. */
-pki_rc_t pki_clerk_room(pki_clerk_job_t *job, size_t size);
+pki_rc_t pki_clerk_list_copy(pki_clerk_job_t *job, pki_clerk_list_t *to,
+    const pki_clerk_list_t *from);
+
+/* Room for n entries. */
+pki_rc_t pki_clerk_list_room(pki_clerk_job_t *job, pki_clerk_list_t *list,
+    size_t n);
+
+/* Room for `size` octets of job->text. */
+pki_rc_t pki_clerk_text_room(pki_clerk_job_t *job, size_t size);
 
 
 /* pki_clerk_collect.c */

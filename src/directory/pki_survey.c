@@ -33,14 +33,6 @@
     (PKI_OBJECT_DELETED|PKI_OBJECT_REMOVED|PKI_OBJECT_MISSING)
 
 
-typedef enum {
-    PKI_SURVEY_REVOKED = 0,
-    PKI_SURVEY_STATES,
-    PKI_SURVEY_ROUNDS,
-    PKI_SURVEY_NAMES
-} pki_survey_ask_e;
-
-
 typedef struct {
     unsigned          from;         /* index of the view's directory */
     unsigned          second:1;     /* asked for in the second write */
@@ -70,9 +62,14 @@ typedef struct {
 
 typedef struct pki_survey_s  pki_survey_t;
 
+/* returns what is wrong with the reply, or NULL */
+
+typedef const char *(*pki_survey_read_pt)(pki_survey_t *survey,
+    unsigned from, const redisReply *reply);
+
 typedef struct {
     pki_survey_t     *survey;
-    pki_survey_ask_e  what;
+    pki_survey_read_pt  read;
     unsigned          from;
 } pki_survey_ask_t;
 
@@ -126,20 +123,18 @@ static void pki_survey_send_names(pki_survey_t *survey, unsigned from);
 static void pki_survey_send_rounds(pki_survey_t *survey, unsigned from);
 static void pki_survey_arg(pki_survey_args_t *args, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-static void pki_survey_send(pki_survey_t *survey, pki_survey_ask_e what,
+static void pki_survey_send(pki_survey_t *survey, pki_survey_read_pt read,
     unsigned from, const pki_survey_args_t *args);
 
 static void pki_survey_reply(void *data, const redisReply *reply);
-static const char *pki_survey_read(pki_survey_ask_t *ask,
-    const redisReply *reply);
 static const char *pki_survey_read_revoked(pki_survey_t *survey,
-    const redisReply *reply);
+    unsigned from, const redisReply *reply);
 static const char *pki_survey_read_states(pki_survey_t *survey,
     unsigned from, const redisReply *reply);
 static const char *pki_survey_read_names(pki_survey_t *survey,
     unsigned from, const redisReply *reply);
-static const char *pki_survey_read_rounds(pki_survey_rounds_t *rounds,
-    const redisReply *reply);
+static const char *pki_survey_read_rounds(pki_survey_t *survey,
+    unsigned from, const redisReply *reply);
 static const char *pki_survey_value(pki_survey_t *survey,
     const redisReply *reply, pki_bytes_t *text);
 
@@ -360,7 +355,7 @@ pki_survey_send_revoked(pki_survey_t *survey)
         pki_survey_arg(&args, "%s", hex);
     }
 
-    pki_survey_send(survey, PKI_SURVEY_REVOKED, 0, &args);
+    pki_survey_send(survey, pki_survey_read_revoked, 0, &args);
 }
 
 
@@ -386,7 +381,7 @@ pki_survey_send_states(pki_survey_t *survey, unsigned from)
     }
 
     if (args.argc > 1) {
-        pki_survey_send(survey, PKI_SURVEY_STATES, from, &args);
+        pki_survey_send(survey, pki_survey_read_states, from, &args);
     }
 }
 
@@ -412,7 +407,7 @@ pki_survey_send_names(pki_survey_t *survey, unsigned from)
     }
 
     if (args.argc > 2) {
-        pki_survey_send(survey, PKI_SURVEY_NAMES, from, &args);
+        pki_survey_send(survey, pki_survey_read_names, from, &args);
     }
 }
 
@@ -439,7 +434,7 @@ pki_survey_send_rounds(pki_survey_t *survey, unsigned from)
         pki_survey_arg(&args, "%s.at", rounds->names[i]);
     }
 
-    pki_survey_send(survey, PKI_SURVEY_ROUNDS, from, &args);
+    pki_survey_send(survey, pki_survey_read_rounds, from, &args);
 }
 
 
@@ -462,14 +457,14 @@ pki_survey_arg(pki_survey_args_t *args, const char *fmt, ...)
 
 
 static void
-pki_survey_send(pki_survey_t *survey, pki_survey_ask_e what, unsigned from,
+pki_survey_send(pki_survey_t *survey, pki_survey_read_pt read, unsigned from,
     const pki_survey_args_t *args)
 {
     pki_survey_ask_t  *ask;
 
     ask = &survey->asks[survey->nasks++];
     ask->survey = survey;
-    ask->what = what;
+    ask->read = read;
     ask->from = from;
 
     survey->pending++;
@@ -492,7 +487,11 @@ pki_survey_reply(void *data, const redisReply *reply)
     cell = &survey->cell;
 
     if (survey->error == NULL) {
-        survey->error = pki_survey_read(ask, reply);
+        survey->error = pki_cell_said(reply, REDIS_REPLY_ARRAY, &survey->err);
+    }
+
+    if (survey->error == NULL) {
+        survey->error = ask->read(survey, ask->from, reply);
     }
 
     if (--survey->pending) {
@@ -520,41 +519,14 @@ pki_survey_reply(void *data, const redisReply *reply)
 
 
 static const char *
-pki_survey_read(pki_survey_ask_t *ask, const redisReply *reply)
-{
-    const char    *error;
-    pki_survey_t  *survey;
-
-    survey = ask->survey;
-
-    error = pki_cell_said(reply, REDIS_REPLY_ARRAY, &survey->err);
-    if (error != NULL) {
-        return error;
-    }
-
-    switch (ask->what) {
-
-    case PKI_SURVEY_REVOKED:
-        return pki_survey_read_revoked(survey, reply);
-
-    case PKI_SURVEY_STATES:
-        return pki_survey_read_states(survey, ask->from, reply);
-
-    case PKI_SURVEY_NAMES:
-        return pki_survey_read_names(survey, ask->from, reply);
-
-    default: /* PKI_SURVEY_ROUNDS */
-        return pki_survey_read_rounds(&survey->rounds[ask->from], reply);
-    }
-}
-
-
-static const char *
-pki_survey_read_revoked(pki_survey_t *survey, const redisReply *reply)
+pki_survey_read_revoked(pki_survey_t *survey, unsigned from,
+    const redisReply *reply)
 {
     size_t       i;
     const char  *error;
     pki_bytes_t  text;
+
+    (void) from;
 
     if (reply->elements != survey->n) {
         return "unexpected reply of Redis";
@@ -672,31 +644,30 @@ pki_survey_read_names(pki_survey_t *survey, unsigned from,
 
 
 static const char *
-pki_survey_read_rounds(pki_survey_rounds_t *rounds, const redisReply *reply)
+pki_survey_read_rounds(pki_survey_t *survey, unsigned from,
+    const redisReply *reply)
 {
-    unsigned      i;
-    long long     at;
-    pki_err_t     err;
-    pki_bytes_t   text;
-    redisReply   *round;
+    unsigned              i;
+    long long             at;
+    const char           *error;
+    pki_bytes_t           text;
+    pki_survey_rounds_t  *rounds;
+
+    rounds = &survey->rounds[from];
 
     if (reply->elements != rounds->n) {
         return "unexpected reply of Redis";
     }
 
     for (i = 0; i < rounds->n; i++) {
-        round = reply->element[i];
+        error = pki_survey_value(survey, reply->element[i], &text);
+        if (error != NULL) {
+            return error;
+        }
 
-        if (round->type == REDIS_REPLY_NIL) {
+        if (text.len == 0) {
             continue;
         }
-
-        if (pki_cell_said(round, REDIS_REPLY_STRING, &err) != NULL) {
-            return "unexpected reply of Redis";
-        }
-
-        text.data = (unsigned char *) round->str;
-        text.len = round->len;
 
         if (pki_record_number(text, PKI_RECORD_TIME_MAX, &at) != PKI_OK) {
             return "unreadable time of a directory's last round";

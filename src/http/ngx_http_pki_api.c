@@ -441,9 +441,10 @@ ngx_http_pki_api_path(ngx_http_pki_route_t *route, u_char *p, u_char *last,
 
     if ((size_t) (last - p) < len
         || ngx_strncmp(p, route->path.data, route->path.len) != 0
-        || ngx_strncmp(last - route->suffix.len, route->suffix.data,
-                       route->suffix.len)
-           != 0)
+        || (route->suffix.len
+            && ngx_strncmp(last - route->suffix.len, route->suffix.data,
+                           route->suffix.len)
+               != 0))
     {
         return 0;
     }

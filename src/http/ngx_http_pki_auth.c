@@ -39,7 +39,9 @@ static ngx_int_t ngx_http_pki_auth_allow(ngx_http_request_t *r,
     ngx_str_t *caller, ngx_http_pki_grant_t *grants, ngx_uint_t n,
     ngx_uint_t needed);
 static ngx_int_t ngx_http_pki_auth_text(ngx_pool_t *pool, ngx_str_t *to,
-    const u_char *p, size_t len);
+    char *text);
+static ngx_int_t ngx_http_pki_auth_printable(ngx_pool_t *pool, ngx_str_t *to,
+    ngx_str_t *from);
 static ngx_int_t ngx_http_pki_auth_no_tls(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pki_auth_missing(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pki_auth_invalid(ngx_http_request_t *r,
@@ -388,17 +390,13 @@ static ngx_int_t
 ngx_http_pki_auth_claims(ngx_http_request_t *r, ngx_http_pki_jwt_t *jwt,
     pki_token_claims_t *claims, ngx_uint_t needed)
 {
-    char                    *name;
-    ngx_str_t                caller;
-    ngx_uint_t               i, n;
-    ngx_http_pki_ctx_t      *ctx;
-    ngx_http_pki_grant_t     grants[PKI_TOKEN_ROLES];
-    ngx_http_pki_jwt_role_t *role;
-
-    ctx = ngx_http_pki_get_ctx(r);
-    if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    char                     *name;
+    ngx_int_t                 rc;
+    ngx_str_t                 caller, user, object;
+    ngx_uint_t                i, n;
+    ngx_http_pki_ctx_t       *ctx;
+    ngx_http_pki_grant_t      grants[PKI_TOKEN_ROLES];
+    ngx_http_pki_jwt_role_t  *role;
 
     name = claims->user[0] ? claims->user
                            : claims->client[0] ? claims->client
@@ -408,22 +406,12 @@ ngx_http_pki_auth_claims(ngx_http_request_t *r, ngx_http_pki_jwt_t *jwt,
         return ngx_http_pki_auth_invalid(r, "it names no caller");
     }
 
-    if (ngx_http_pki_auth_text(r->pool, &caller, (u_char *) name,
-                               ngx_strlen(name))
-        != NGX_OK
-        || ngx_http_pki_auth_text(r->pool, &ctx->user,
-                                  (u_char *) claims->user,
-                                  ngx_strlen(claims->user))
-           != NGX_OK
-        || ngx_http_pki_auth_text(r->pool, &ctx->object,
-                                  (u_char *) claims->object,
-                                  ngx_strlen(claims->object))
-           != NGX_OK)
+    if (ngx_http_pki_auth_text(r->pool, &caller, name) != NGX_OK
+        || ngx_http_pki_auth_text(r->pool, &user, claims->user) != NGX_OK
+        || ngx_http_pki_auth_text(r->pool, &object, claims->object) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    ngx_strlow(ctx->object.data, ctx->object.data, ctx->object.len);
 
     n = 0;
     role = jwt->roles.elts;
@@ -434,7 +422,18 @@ ngx_http_pki_auth_claims(ngx_http_request_t *r, ngx_http_pki_jwt_t *jwt,
         }
     }
 
-    return ngx_http_pki_auth_allow(r, &caller, grants, n, needed);
+    rc = ngx_http_pki_auth_allow(r, &caller, grants, n, needed);
+
+    if (rc == NGX_OK) {
+        ctx = ngx_http_get_module_ctx(r, ngx_http_pki_module);
+
+        ngx_strlow(object.data, object.data, object.len);
+
+        ctx->user = user;
+        ctx->object = object;
+    }
+
+    return rc;
 }
 
 
@@ -505,9 +504,7 @@ ngx_http_pki_auth_variable(ngx_http_request_t *r,
         }
     }
 
-    if (ngx_http_pki_auth_text(r->pool, &name, caller.data, caller.len)
-        != NGX_OK)
-    {
+    if (ngx_http_pki_auth_printable(r->pool, &name, &caller) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -552,28 +549,39 @@ ngx_http_pki_auth_allow(ngx_http_request_t *r, ngx_str_t *caller,
 }
 
 
+static ngx_int_t
+ngx_http_pki_auth_text(ngx_pool_t *pool, ngx_str_t *to, char *text)
+{
+    ngx_str_t  from;
+
+    from.data = (u_char *) text;
+    from.len = ngx_strlen(text);
+
+    return ngx_http_pki_auth_printable(pool, to, &from);
+}
+
+
 /* a copy for log lines and the audit stream */
 
 static ngx_int_t
-ngx_http_pki_auth_text(ngx_pool_t *pool, ngx_str_t *to, const u_char *p,
-    size_t len)
+ngx_http_pki_auth_printable(ngx_pool_t *pool, ngx_str_t *to, ngx_str_t *from)
 {
-    size_t  i;
+    u_char      c;
+    ngx_uint_t  i;
 
-    len = ngx_min(len, PKI_STORE_WHO_MAX);
-
-    to->len = len;
-    to->data = ngx_pnalloc(pool, len + 1);
+    to->len = ngx_min(from->len, PKI_STORE_WHO_MAX);
+    to->data = ngx_pnalloc(pool, to->len + 1);
 
     if (to->data == NULL) {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < len; i++) {
-        to->data[i] = (p[i] < 0x20 || p[i] == 0x7f) ? '?' : p[i];
+    for (i = 0; i < to->len; i++) {
+        c = from->data[i];
+        to->data[i] = (c < 0x20 || c == 0x7f) ? '?' : c;
     }
 
-    to->data[len] = '\0';
+    to->data[i] = '\0';
 
     return NGX_OK;
 }

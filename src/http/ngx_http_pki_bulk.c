@@ -2,11 +2,11 @@
 /*
  * POST manage/revoke: many certificates at once.
  *
- * A selection comes batch by batch (ngx_http_pki_bulk_select.c).  So many changes
- * are on their way to the store at any moment, each in a cell of its own,
- * and each is acknowledged by Redis and forgotten in the zone before its line
- * says so.  When the store fails, nothing new is begun and the rest of a list
- * is named as failed; when nothing was done at all, the call fails.
+ * A selection comes batch by batch (ngx_http_pki_bulk_select.c).  So many
+ * changes are on their way to the store at any moment, each in a cell of its
+ * own, and each is acknowledged by Redis and forgotten in the zone before its
+ * line says so.  When the store fails, nothing new is begun and the rest of a
+ * list is named as failed; when nothing was done at all, the call fails.
  */
 
 #include "ngx_http_pki_bulk.h"

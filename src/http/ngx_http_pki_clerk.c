@@ -317,7 +317,12 @@ ngx_http_pki_clerk_news(ngx_http_pki_clerk_t *clerk, u_char *owner,
     if (len > sizeof(object) - 1
         && ngx_strncmp(owner, object, sizeof(object) - 1) == 0)
     {
-        pki_clerk_hint_object(clerk->clerk);
+        p = ngx_strlchr(owner + sizeof(object) - 1, last, ':');
+
+        if (p && p + 1 < last) {
+            pki_clerk_hint_object(clerk->clerk, (char *) p + 1, last - p - 1);
+        }
+
         return;
     }
 
@@ -326,7 +331,7 @@ ngx_http_pki_clerk_news(ngx_http_pki_clerk_t *clerk, u_char *owner,
             && ngx_strncmp(owner, PKI_NEWS_ALL, len) == 0))
     {
         pki_clerk_hint(clerk->clerk, NULL, 0);
-        pki_clerk_hint_object(clerk->clerk);
+        pki_clerk_hint_object(clerk->clerk, NULL, 0);
     }
 }
 
@@ -531,15 +536,27 @@ ngx_http_pki_clerk_delay(ngx_str_t *arg, long *delay)
 char *
 ngx_http_pki_clerk_check(ngx_conf_t *cf, ngx_http_pki_issuer_t *issuer)
 {
-    if (issuer->crl.content == PKI_CRL_OFF || issuer->key) {
+    if (issuer->crl.content == PKI_CRL_OFF) {
         return NGX_CONF_OK;
     }
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "pki_issuer \"%V\": \"crl\" needs \"key\"",
-                       &issuer->name);
+    if (issuer->key == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "pki_issuer \"%V\": \"crl\" needs \"key\"",
+                           &issuer->name);
+        return NGX_CONF_ERROR;
+    }
 
-    return NGX_CONF_ERROR;
+    /* RFC 5280, 4.2.1.3; without the extension all is allowed */
+
+    if (!(X509_get_key_usage(issuer->cert) & KU_CRL_SIGN)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "pki_issuer \"%V\": \"crl\" needs a certificate "
+                           "whose key usage has cRLSign", &issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -124,6 +124,7 @@ ngx_http_pki_cors_preflight(ngx_http_request_t *r)
 ngx_uint_t
 ngx_http_pki_cors_foreign(ngx_http_request_t *r)
 {
+    size_t            len;
     u_char           *p, *last;
     ngx_str_t        *host;
     ngx_table_elt_t  *origin;
@@ -132,10 +133,6 @@ ngx_http_pki_cors_foreign(ngx_http_request_t *r)
 
     if (origin == NULL || ngx_http_pki_cors_listed(r, &origin->value)) {
         return 0;
-    }
-
-    if (r->headers_in.host == NULL) {
-        return 1;
     }
 
     /* a proxy may have ended TLS, so the scheme tells nothing */
@@ -148,10 +145,21 @@ ngx_http_pki_cors_foreign(ngx_http_request_t *r)
     }
 
     p += 3;
-    host = &r->headers_in.host->value;
+    len = last - p;
 
-    return host->len != (size_t) (last - p)
-           || ngx_strncasecmp(host->data, p, host->len) != 0;
+    /* HTTP/3 may have no header, and the name has no port then */
+
+    host = r->headers_in.host ? &r->headers_in.host->value
+                              : &r->headers_in.server;
+
+    if (host->len == 0 || len < host->len
+        || ngx_strncasecmp(host->data, p, host->len) != 0)
+    {
+        return 1;
+    }
+
+    return len != host->len
+           && (r->headers_in.host || p[host->len] != ':');
 }
 
 

@@ -285,25 +285,23 @@ ngx_http_pki_enroll_profile(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
 
     name = ctx->caller.len ? &ctx->caller : &r->connection->addr_text;
 
-    for (i = 0; i < e->conf->n; i++) {
+    for (i = 0; e->profile == NULL && i < e->conf->n; i++) {
         profile = e->conf->profiles[i];
 
         if (ngx_http_pki_api_may(r, profile->issuer)
             && pki_patterns_match(&profile->callers, (char *) name->data,
                                   name->len))
         {
-            break;
+            e->profile = profile;
+            e->issuer = profile->issuer;
         }
     }
 
-    if (i == e->conf->n) {
+    if (e->profile == NULL) {
         return ngx_http_pki_enroll_refuse(r, NGX_HTTP_FORBIDDEN,
                                           "No certificates are issued for "
                                           "this caller here.");
     }
-
-    e->profile = profile;
-    e->issuer = profile->issuer;
 
     e->self = (ctx->roles & NGX_HTTP_PKI_ROLE_SELF)
               && !(ctx->roles & (NGX_HTTP_PKI_ROLE_ENROLL

@@ -66,6 +66,12 @@ ngx_http_pki_issue_turn(ngx_http_request_t *r, ngx_uint_t n,
     if (reply == NULL) {
         rc = ngx_http_pki_enroll_failed(r, "There was no time to sign.");
 
+    } else if (r->connection->read->pending_eof) {
+
+        /* the client has left: nobody would take the certificate */
+
+        rc = NGX_HTTP_CLIENT_CLOSED_REQUEST;
+
     } else {
         rc = ngx_http_pki_issue_sign(r, e);
     }

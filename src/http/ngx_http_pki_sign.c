@@ -2,11 +2,12 @@
 /*
  * Whose turn it is to have a certificate signed.
  *
- * A signature blocks the worker, a few milliseconds with a large RSA key.
- * There is at most one in each turn of the event loop, so that between two of
- * them everything else that is ready is served: an OCSP request waits for
- * one signature, however many are asked for.  Those who wait are in a queue
- * of limited length; who comes on top of that is told to come back.
+ * A signature blocks the worker, some milliseconds with a large RSA key.
+ * There is at most one in each turn of the event loop, and after one that
+ * took long the worker does something else for as long: a turn accepts one
+ * connection only.  So an OCSP request waits for one signature, however many
+ * are asked for.  Those who wait are in a queue of limited length; who comes
+ * on top of that is told to come back.
  */
 
 #include "ngx_http_pki_module.h"
@@ -14,6 +15,9 @@
 
 /* milliseconds; a full queue of slow signatures, an HSM's, takes less */
 #define NGX_HTTP_PKI_SIGN_TIMEOUT  30000
+
+/* milliseconds; a rest is no longer, whatever the clock does */
+#define NGX_HTTP_PKI_SIGN_REST     200
 
 
 /* of a worker, made when it is first needed */
@@ -28,6 +32,8 @@ struct ngx_http_pki_sign_s {
 static ngx_http_pki_sign_t *ngx_http_pki_sign_get(
     ngx_http_pki_worker_t *worker);
 static void ngx_http_pki_sign_turn(ngx_event_t *ev);
+static ngx_msec_t ngx_http_pki_sign_one(ngx_http_pki_sign_t *sign,
+    ngx_http_pki_wait_t *wait);
 static ngx_http_pki_wait_t *ngx_http_pki_sign_next(ngx_http_pki_sign_t *sign);
 
 
@@ -66,7 +72,7 @@ ngx_http_pki_sign_wait(ngx_http_request_t *r, ngx_http_pki_main_conf_t *mcf,
     ngx_queue_insert_tail(&sign->waits, &wait->flight);
     sign->n++;
 
-    if (!sign->turn.posted) {
+    if (!sign->turn.posted && !sign->turn.timer_set) {
         ngx_post_event(&sign->turn, &ngx_posted_next_events);
     }
 
@@ -91,6 +97,7 @@ ngx_http_pki_sign_get(ngx_http_pki_worker_t *worker)
         sign->turn.handler = ngx_http_pki_sign_turn;
         sign->turn.data = sign;
         sign->turn.log = ngx_cycle->log;
+        sign->turn.cancelable = 1;
 
         worker->sign = sign;
     }
@@ -106,6 +113,7 @@ ngx_http_pki_sign_turn(ngx_event_t *ev)
 {
     ngx_http_pki_sign_t *sign = ev->data;
 
+    ngx_msec_t            rest;
     ngx_http_pki_wait_t  *wait;
 
     wait = ngx_http_pki_sign_next(sign);
@@ -115,13 +123,42 @@ ngx_http_pki_sign_turn(ngx_event_t *ev)
         wait = ngx_http_pki_sign_next(sign);
     }
 
-    if (sign->n && !ev->posted) {
+    rest = wait ? ngx_http_pki_sign_one(sign, wait) : 0;
+
+    if (rest) {
+
+        /* who came in between has no turn before the others, either */
+
+        if (ev->posted) {
+            ngx_delete_posted_event(ev);
+        }
+
+        ngx_add_timer(ev, rest);
+
+    } else if (sign->n && !ev->posted) {
         ngx_post_event(ev, &ngx_posted_next_events);
     }
+}
 
-    if (wait) {
-        ngx_http_pki_wake(wait, sign);
-    }
+
+/* returns for how many milliseconds the others were kept waiting */
+
+static ngx_msec_t
+ngx_http_pki_sign_one(ngx_http_pki_sign_t *sign, ngx_http_pki_wait_t *wait)
+{
+    ngx_msec_t  from, ms;
+
+    ngx_time_update();
+    from = ngx_current_msec;
+
+    ngx_http_pki_wake(wait, sign);
+
+    /* a timer counts from the time that nginx knows */
+
+    ngx_time_update();
+    ms = ngx_current_msec - from;
+
+    return ngx_min(ms, NGX_HTTP_PKI_SIGN_REST);
 }
 
 
@@ -160,6 +197,10 @@ ngx_http_pki_sign_end(ngx_http_pki_worker_t *worker)
 
     if (sign->turn.posted) {
         ngx_delete_posted_event(&sign->turn);
+    }
+
+    if (sign->turn.timer_set) {
+        ngx_del_timer(&sign->turn);
     }
 
     for (wait = ngx_http_pki_sign_next(sign); wait;

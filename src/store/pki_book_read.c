@@ -19,7 +19,7 @@
 
 
 #define PKI_BOOK_FROM_MAX  0x3fffffff   /* exact as a number of Lua */
-#define PKI_BOOK_SCAN      "512"        /* fields of a slice */
+#define PKI_BOOK_SCAN      "128"        /* fields of a slice */
 
 
 typedef struct {

@@ -27,7 +27,7 @@
 #define PKI_LIST_KEEP        3600       /* seconds after nextUpdate: a list is
                                            served no longer, but may be a
                                            base */
-#define PKI_LIST_LEAVE       600        /* seconds that one which is not the
+#define PKI_LIST_LEAVE       120        /* seconds that one which is not the
                                            newest stays for those who are
                                            loading it */
 #define PKI_LIST_RECORD      192        /* "1", five numbers, SHA-256 */

@@ -44,8 +44,9 @@ size_t pki_owner_list(char *owner, const char *issuer);
 void pki_list_info(pki_redis_t *redis, const char *issuer,
     pki_list_info_pt info, void *data);
 
-/* One value: a slice of PKI_BOOK_SLICE octets of list `number` at `from`.
-   NOT_FOUND: that list is not kept any more. */
+/* One value: a slice of PKI_BOOK_SLICE octets of list `number` at `from`, and
+   where to go on; none behind its end.  NOT_FOUND: that list is not kept any
+   more. */
 void pki_list_slice(pki_redis_t *redis, const char *issuer, pki_list_e which,
     unsigned long long number, size_t from, pki_book_values_pt values,
     void *data);
@@ -66,7 +67,7 @@ void pki_list_number(pki_redis_t *redis, const char *issuer,
 /*
  * Publishes: stores the DER, then the news and the hash that names it; len
  * and etag of info are not used, they are made from the DER.  A list is kept
- * until an hour after next_update; when it is no longer the newest, for ten
+ * until an hour after next_update; when it is no longer the newest, for two
  * minutes, or for as long as the delta names it as its base.  CONFLICT: the
  * token does not hold the lease, or this number or a newer one is published;
  * then nobody sees what was stored.

@@ -14,13 +14,11 @@ use strict;
 use warnings;
 
 use Getopt::Long;
-use IO::Socket::INET;
-use POSIX qw(:sys_wait_h ceil);
 use Time::HiRes qw(time sleep);
 
-use PKI::Test;
+use PKI::Bench;
 use PKI::Directory;
-use PKI::OCSP;
+use PKI::Test;
 
 my ($changes, $objects, $probe) = (100, 100_000, 10);
 
@@ -30,20 +28,6 @@ GetOptions('changes=i' => \$changes, 'objects=i' => \$objects,
 
 $| = 1;
 
-
-sub row {
-    my ($name, $value, $unit, $limit) = @_;
-
-    printf "%s\t%.*f\t%s\t%s\n", $name, $value < 10 ? 3 : 1, $value, $unit,
-           $limit // '';
-}
-
-sub p99 {
-    my @sorted = sort { $a <=> $b } @_;
-    return $sorted[ceil(0.99 * @sorted) - 1];
-}
-
-sub median { my @s = sort { $a <=> $b } @_; return $s[$#s / 2] }
 
 # seconds until the certificate has the status
 
@@ -71,89 +55,6 @@ sub poller_thread {
 
     die "there is no thread\n";
 }
-
-# seconds of CPU
-
-sub cpu {
-    my ($pid, $tid) = @_;
-
-    my ($ns) = PKI::Test::slurp("/proc/$pid/task/$tid/schedstat") =~ /^(\d+)/;
-    return $ns / 1e9;
-}
-
-sub memory {
-    my ($pid, $what) = @_;
-
-    my ($kb) = PKI::Test::slurp("/proc/$pid/status") =~ /^$what:\s+(\d+)/m;
-    return $kb / 1024;
-}
-
-
-# a client that asks for one certificate after the other, two milliseconds
-# apart, and writes down how long each answer took
-
-sub prober {
-    my ($n, $ca, $certs, $file) = @_;
-
-    my $pid = fork // die "fork: $!\n";
-    return $pid if $pid;
-
-    my $stop = 0;
-    local $SIG{TERM} = sub { $stop = 1 };
-    my @requests = map {
-        my $der = ocsp_request([ certid($ca, (cert_ids($_))[2]) ]);
-        "POST /ocsp HTTP/1.1\r\nHost: x\r\nContent-Type: "
-            . "application/ocsp-request\r\nContent-Length: " . length($der)
-            . "\r\n\r\n$der"
-    } @$certs;
-    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                       PeerPort => $n->{port}) or die $@;
-    my @took;
-
-    for (my $i = 0; !$stop; $i++) {
-        my $start = time;
-
-        print $socket $requests[$i % @requests];
-        answer($socket) or last;
-        push @took, time - $start;
-        sleep 0.002;
-    }
-
-    PKI::Test::spew($file, join "\n", @took);
-    POSIX::_exit(@took ? 0 : 1);
-}
-
-sub answer {
-    my ($socket) = @_;
-
-    my $text = '';
-
-    while ($text !~ /\r\n\r\n/) {
-        sysread $socket, $text, 65536, length $text or return 0;
-    }
-
-    return 0 unless $text =~ m{^HTTP/1.1 200}
-                    && $text =~ /Content-Length: (\d+)/i;
-
-    my $end = $1 + index($text, "\r\n\r\n") + 4;
-
-    while (length $text < $end) {
-        sysread $socket, $text, 65536, length $text or return 0;
-    }
-
-    return 1;
-}
-
-sub probed {
-    my ($file, $pid) = @_;
-
-    kill 'TERM', $pid;
-    waitpid $pid, 0;
-    die "an OCSP client failed\n" if $?;
-
-    return split /\n/, PKI::Test::slurp($file);
-}
-
 
 sub bench_changes {
     my ($interval, $hook) = @_;

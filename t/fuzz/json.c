@@ -11,7 +11,7 @@
 #include "pki_json.h"
 
 
-#define FUZZ_FIELDS  5
+#define FUZZ_FIELDS  6
 
 #define fuzz_check(yes)                                                       \
     do {                                                                      \
@@ -27,8 +27,32 @@ static const pki_json_field_t  fuzz_fields[FUZZ_FIELDS] = {
       .max = 1024 },
     { .name = "s", .type = PKI_JSON_STRING, .max = 65536 },
     { .name = "force", .type = PKI_JSON_BOOLEAN },
-    { .name = "i", .type = PKI_JSON_INTEGER, .nullable = 1 }
+    { .name = "i", .type = PKI_JSON_INTEGER, .nullable = 1 },
+    { .name = "list", .type = PKI_JSON_STRINGS, .nullable = 1, .max = 64,
+      .items = 100 }
 };
+
+
+static void
+fuzz_write_strings(pki_json_writer_t *w, const pki_json_field_t *f)
+{
+    size_t     at;
+    long long  n;
+
+    at = 0;
+    n = 0;
+
+    pki_json_array(w);
+
+    for ( /* void */ ; at < f->len; at += strlen(f->string + at) + 1) {
+        pki_json_string(w, f->string + at);
+        n++;
+    }
+
+    pki_json_array_end(w);
+
+    fuzz_check(at == f->len && n == f->integer);
+}
 
 
 static void
@@ -53,6 +77,10 @@ fuzz_write(pki_json_writer_t *w, const pki_json_field_t *f)
 
         case PKI_JSON_INTEGER:
             pki_json_integer(w, f[i].integer);
+            break;
+
+        case PKI_JSON_STRINGS:
+            fuzz_write_strings(w, &f[i]);
             break;
 
         default:

@@ -131,14 +131,14 @@ test_directory(void)
 
     test_state(3, 0, 5000);
     test_state(7, PKI_OBJECT_DISABLED, 5000);
-    pki_clerk_hint_object(clerk);
+    pki_clerk_hint_object(clerk, NULL, 0);
     number = test_list(number, 4, "one is back, one on hold");
 
     serial = test_device(8);
     test_revoked(&serial, PKI_REASON_CERTIFICATE_HOLD);
     pki_clerk_hint(clerk, "ca", 2);
     number = test_list(number, 5, "one more by hand");
-    pki_clerk_hint_object(clerk);
+    pki_clerk_hint_object(clerk, NULL, 0);
     ok(test_quiet(PKI_LIST_FULL, number, 400), "a change of nothing");
 
     /* the directory is not to be believed any more: what was said stays */
@@ -148,12 +148,12 @@ test_directory(void)
     test_released(&serial);
     serial = test_serial(2);
     test_revoked(&serial, PKI_REASON_SUPERSEDED);
-    pki_clerk_hint_object(clerk);
+    pki_clerk_hint_object(clerk, NULL, 0);
     pki_clerk_hint(clerk, "ca", 2);
     number = test_list(number, 6, "an overdue directory");
 
     test_set("HSET pki:{dir}:sync push.at %lld", (long long) time(NULL));
-    pki_clerk_hint_object(clerk);
+    pki_clerk_hint_object(clerk, NULL, 0);
     number = test_next(PKI_LIST_FULL, number);
     ok(number && test_read(PKI_LIST_FULL, &crl), "back again");
     ok(test_of(&crl, 7) != NULL, "a hold stays");
@@ -167,6 +167,79 @@ test_directory(void)
     clerk = test_clerk(&test_crl_conf, 1, NULL, 0, 0);
     ok(test_quiet(PKI_LIST_FULL, number, 500), "the same after a restart");
     test_end(clerk, "a restart");
+}
+
+
+static void
+test_changed_device(pki_clerk_t *clerk, unsigned n)
+{
+    pki_serial_t     serial;
+    pki_binding_t    binding;
+    pki_object_id_t  objects[PKI_BINDING_OBJECTS];
+
+    serial = test_device(n);
+    (void) pki_serial_open(&serial, NULL, &binding);
+    (void) pki_binding_objects(&binding, objects);
+
+    pki_clerk_hint_object(clerk, objects[0].id, strlen(objects[0].id));
+}
+
+
+/* News of an object: its certificates are looked at, and no others. */
+
+static void
+test_objects(void)
+{
+    unsigned             i;
+    test_crl_t           crl;
+    pki_clerk_t         *clerk;
+    unsigned long long   number;
+
+    test_infos();
+    number = test_reading.info[PKI_LIST_FULL].number;
+    clerk = test_clerk(&test_crl_conf, 1, NULL, 0, 0);
+    ok(test_quiet(PKI_LIST_FULL, number, 500), "nothing new");
+
+    test_state(20, PKI_OBJECT_DELETED, 2000);
+    test_state(21, PKI_OBJECT_DELETED, 2000);
+    test_changed_device(clerk, 20);
+    test_changed_device(clerk, 500);
+    test_changed_device(clerk, 60000);
+    number = test_next(PKI_LIST_FULL, number);
+    ok(number && test_read(PKI_LIST_FULL, &crl), "news of one: a list");
+    ok(test_of(&crl, 20) != NULL, "it is there");
+    ok(test_of(&crl, 21) == NULL, "not what there were no news of");
+    test_drop(&crl);
+
+    test_state(20, 0, 2000);
+    test_changed_device(clerk, 20);
+    number = test_next(PKI_LIST_FULL, number);
+    ok(number && test_read(PKI_LIST_FULL, &crl), "one is back");
+    ok(test_of(&crl, 20) == NULL, "and gone from the list");
+    test_drop(&crl);
+
+    /* too many, or what cannot be an object: all are looked at */
+
+    for (i = 100; i < 300; i++) {
+        test_changed_device(clerk, i);
+    }
+
+    test_state(22, PKI_OBJECT_DELETED, 2000);
+
+    do {
+        number = test_next(PKI_LIST_FULL, number);
+        ok(number && test_read(PKI_LIST_FULL, &crl), "too many news");
+        i = test_of(&crl, 22) != NULL;
+        test_drop(&crl);
+    } while (number && !i);
+
+    test_state(23, PKI_OBJECT_DELETED, 2000);
+    pki_clerk_hint_object(clerk, "a b", 3);
+    number = test_next(PKI_LIST_FULL, number);
+    ok(number && test_read(PKI_LIST_FULL, &crl), "odd news");
+    ok(test_of(&crl, 23) != NULL, "one that nobody told of is found");
+    test_drop(&crl);
+    test_end(clerk, "news of objects");
 }
 
 
@@ -226,6 +299,7 @@ main(void)
     test_crl_conf.content = PKI_CRL_ALL;
 
     test_directory();
+    test_objects();
     test_busy();
     test_lines();
 

@@ -129,7 +129,7 @@ test_stops(void)
         pki_clerk_stop(clerk);
         pki_clerk_stop(clerk);
         pki_clerk_hint(clerk, "ca", 2);
-        pki_clerk_hint_object(clerk);
+        pki_clerk_hint_object(clerk, NULL, 0);
         pki_clerk_want(clerk, 0);
         pki_clerk_destroy(clerk);
         begun = test_ms() - begun;

@@ -28,6 +28,7 @@ static void test_pss(const EVP_MD *md, int good);
 static void test_possession(void);
 static void test_renew(void);
 static void test_memory(void);
+static void test_renew_memory(void);
 static char *base64(pki_bytes_t der, int columns, const char *eol);
 static void invalid(pki_bytes_t body, const char *why, const char *name);
 
@@ -49,6 +50,7 @@ main(void)
     test_possession();
     test_renew();
     test_memory();
+    test_renew_memory();
 
     pki_csr_free(NULL);
     EVP_PKEY_free(key);
@@ -211,9 +213,7 @@ test_broken_bodies(void)
         "-----BEGIN CERTIFICATE REQUEST-----MAA=-----END CERTIFICATE-----",
         "-----BEGIN CERTIFICATE REQUEST----------END CERTIFICATE REQUEST-----",
         "-----BEGIN CERTIFICATE-----MAA=-----END CERTIFICATE-----",
-        "-----BEGIN NEW-----MAA=-----END NEW-----",
-        "-----BEGIN CERTIFICATE REQUEST-----M\0AA=-----END CERTIFICATE "
-        "REQUEST-----"
+        "-----BEGIN NEW-----MAA=-----END NEW-----"
     };
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -696,11 +696,10 @@ test_memory(void)
 {
     int             i, hit, bad;
     long            n;
-    X509           *ca, *old, *fresh;
     pki_rc_t        rc;
     pki_err_t       err;
     pki_csr_t      *csr;
-    pki_bytes_t     der, body[2];
+    pki_bytes_t     der, body[3];
     pki_test_req_t  r;
 
     static const pki_test_ext_t  exts[] = {
@@ -723,7 +722,10 @@ test_memory(void)
     body[1].data = (unsigned char *) base64(der, 64, "\n");
     body[1].len = strlen((char *) body[1].data);
 
-    for (i = 0; i < 2; i++) {
+    r.key = rsa;
+    body[2] = pki_test_req_der(pki_test_req(&r));
+
+    for (i = 0; i < 3; i++) {
         bad = 0;
         hit = 1;
 
@@ -748,13 +750,35 @@ test_memory(void)
         is_int(bad, 0, "each of %ld allocations fails in turn", n - 2);
     }
 
+    free((unsigned char *) body[1].data);
+    OPENSSL_free((unsigned char *) body[2].data);
+    OPENSSL_free((unsigned char *) der.data);
+}
+
+
+static void
+test_renew_memory(void)
+{
+    int          hit, bad;
+    long         n;
+    X509        *ca, *old, *fresh;
+    pki_rc_t     rc;
+    pki_err_t    err;
+    pki_csr_t   *csr;
+
+    static const pki_test_ext_t  exts[] = {
+        { NID_subject_alt_name, "DNS:a,IP:::1," PKI_TEST_UPN "anna" },
+        { NID_ext_key_usage, "clientAuth" },
+        { 0, NULL }
+    };
+
     ca = pki_test_ca("CA", key);
     old = pki_test_issued("old", "40", ca, key, key, exts);
     bad = 0;
     hit = 1;
 
     for (n = 1; hit; n++) {
-        pki_test_need(pki_csr_read(der, &csr, &err) == PKI_OK, "read");
+        csr = pki_test_csr_of(key, "CN=a", "DNS:b");
         fresh = pki_test_fresh(old);
         err.text[0] = '\0';
 
@@ -775,8 +799,6 @@ test_memory(void)
 
     X509_free(old);
     X509_free(ca);
-    free((unsigned char *) body[1].data);
-    OPENSSL_free((unsigned char *) der.data);
 }
 
 

@@ -227,6 +227,17 @@ test_names(void)
     pki_csr_free(csr);
 
     {
+        RAW(number, OID_SAN, "\x30\x13\xa0\x11\x06\x0a\x2b\x06\x01\x04\x01"
+            "\x82\x37\x14\x02\x03\xa0\x03\x02\x01\x05");
+
+        r = plain();
+        r.raws = number;
+        csr = pki_test_csr(&r);
+        ok(csr->sans == NULL, "a UPN that is a number");
+        pki_csr_free(csr);
+    }
+
+    {
         RAW(none, OID_SAN, "\x30\x00");
 
         r = plain();
@@ -476,6 +487,7 @@ test_challenge(void)
     char             text[PKI_CSR_CHALLENGE_MAX + 2];
     pki_csr_t       *csr;
     pki_test_req_t   r;
+    unsigned char    longer[23 + PKI_CSR_CHALLENGE_MAX + 1];
 
     /* SEQUENCE { challengePassword, SET { UTF8String "a" } }, and so on */
 
@@ -519,6 +531,12 @@ test_challenge(void)
     refused(&r, "the challenge password", "of two values");
     r.more = (pki_bytes_t) { none, sizeof(none) - 1 };
     refused(&r, "the challenge password", "of no value");
+
+    memset(longer, 'x', sizeof(longer));
+    memcpy(longer, "\x30\x82\x01\x13\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01"
+           "\x09\x07\x31\x82\x01\x04\x0c\x82\x01\x00", 23);
+    r.more = (pki_bytes_t) { longer, sizeof(longer) };
+    refused(&r, "the challenge password", "of 256 characters");
 }
 
 

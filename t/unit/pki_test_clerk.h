@@ -103,7 +103,7 @@ test_ring(void *data)
 }
 
 
-static pki_clerk_t *
+static __attribute__((unused)) pki_clerk_t *
 test_clerk(const pki_clerk_crl_t *crls, unsigned ncrls,
     const pki_clerk_keys_t *keys, unsigned nkeys, long lease)
 {
@@ -353,9 +353,12 @@ test_released(const pki_serial_t *serial)
 static void __attribute__((unused))
 test_recorded(const pki_serial_t *serial, time_t not_after)
 {
+    unsigned          i;
     pki_err_t         err;
     pki_row_t         row;
     test_got_t        got;
+    pki_binding_t     binding;
+    pki_object_id_t   objects[PKI_BINDING_OBJECTS];
     pki_book_entry_t  entry;
 
     memset(&row, 0, sizeof(row));
@@ -370,6 +373,15 @@ test_recorded(const pki_serial_t *serial, time_t not_after)
     row.subject.data = (const unsigned char *) "CN=device of somebody, O=Test";
     row.subject.len = 29;
     entry.row = &row;
+
+    if (pki_serial_open(serial, NULL, &binding) == PKI_OK) {
+        row.kind = binding.kind;
+
+        for (i = pki_binding_objects(&binding, objects); i > 0; i--) {
+            row.objects[i - 1].data = (unsigned char *) objects[i - 1].id;
+            row.objects[i - 1].len = strlen(objects[i - 1].id);
+        }
+    }
 
     pki_book_record(test_transport, "ca", &entry, "issue", &test_actor,
                     test_done, &got);

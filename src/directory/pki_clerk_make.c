@@ -1,0 +1,253 @@
+
+/*
+ * Making lists: which of them, and how they are published.
+ *
+ * A list that would say what the last one says is not made before its time,
+ * so that a hint too many costs little.
+ */
+
+#include "pki_clerk_job.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <openssl/crypto.h>
+
+
+#define PKI_CLERK_PASS  9           /* for so many times its duration a pass
+                                       over all pages is not repeated */
+#define PKI_CLERK_RATE  1024        /* octets of lists in a millisecond: Redis
+                                       keeps each for some time, and so does
+                                       its file */
+
+
+static pki_rc_t pki_clerk_make_changes(pki_clerk_job_t *job,
+    const pki_clerk_list_t *from, pki_clerk_list_t *delta);
+static pki_rc_t pki_clerk_make_public(pki_clerk_job_t *job, pki_list_e which,
+    const pki_clerk_list_t *list);
+static long long pki_clerk_make_cpu(void);
+
+
+pki_rc_t
+pki_clerk_make(pki_clerk_job_t *job)
+{
+    int                full, stale, changed, delta;
+    time_t             now;
+    long long          begun, cpu;
+    pki_rc_t           rc;
+    pki_clerk_list_t   changes;
+
+    now = time(NULL);
+    begun = pki_thread_mono();
+    cpu = pki_clerk_make_cpu();
+
+    full = pki_clerk_full_due(job, now);
+    stale = pki_clerk_delta_due(job, now);
+
+    job->passed = job->conf->content == PKI_CRL_ALL
+                  && begun >= job->pass_at && (job->pass || full);
+
+    if (!full && !stale && begun < pki_clerk_look_at(job)) {
+        return PKI_OK;
+    }
+
+    job->at = now;
+    job->wanted_at = 0;
+    job->pass = job->pass && !job->passed;
+
+    if (pki_clerk_collect(job) != PKI_OK) {
+        return PKI_ERROR;
+    }
+
+    if (job->passed) {
+        job->pass_at = pki_thread_mono()
+                       + PKI_CLERK_PASS * (pki_thread_mono() - begun);
+    }
+
+    if (pki_clerk_make_changes(job, &job->last, &changes) != PKI_OK) {
+        return PKI_ERROR;
+    }
+
+    changed = changes.n != 0;
+    OPENSSL_free(changes.entries);
+
+    full = full || (changed && job->conf->delta == 0);
+    delta = job->conf->delta != 0 && (full || stale || changed);
+    rc = PKI_OK;
+
+    if (full) {
+        rc = pki_clerk_make_public(job, PKI_LIST_FULL, &job->now);
+
+        if (rc == PKI_OK) {
+            rc = pki_clerk_list_copy(job, &job->base, &job->now);
+        }
+    }
+
+    if (rc == PKI_OK && delta) {
+        rc = pki_clerk_make_changes(job, &job->base, &changes);
+
+        if (rc == PKI_OK) {
+            rc = pki_clerk_make_public(job, PKI_LIST_DELTA, &changes);
+            OPENSSL_free(changes.entries);
+        }
+    }
+
+    if (rc == PKI_OK && (full || delta)) {
+        rc = pki_clerk_list_copy(job, &job->last, &job->now);
+        job->stats.cpu = (long) (pki_clerk_make_cpu() - cpu);
+    }
+
+    return rc;
+}
+
+
+long long
+pki_clerk_look_at(const pki_clerk_job_t *job)
+{
+    long long  at;
+
+    at = LLONG_MAX;
+
+    if (job->wanted_at) {
+        at = job->wanted_at;
+    }
+
+    if (job->pass && job->pass_at < at) {
+        at = job->pass_at;
+    }
+
+    return at < job->rest_at ? job->rest_at : at;
+}
+
+
+int
+pki_clerk_full_due(const pki_clerk_job_t *job, time_t now)
+{
+    const pki_list_info_t  *info;
+
+    info = &job->info[PKI_LIST_FULL];
+
+    return info->number == 0 || now >= info->next_update - job->conf->renew;
+}
+
+
+/* Also a delta without changes says something. */
+
+int
+pki_clerk_delta_due(const pki_clerk_job_t *job, time_t now)
+{
+    const pki_list_info_t  *info;
+
+    info = &job->info[PKI_LIST_DELTA];
+
+    return job->conf->delta != 0
+           && (info->number == 0
+               || info->base != job->info[PKI_LIST_FULL].number
+               || now >= info->next_update - job->conf->delta / 3);
+}
+
+
+/* From a list to what was collected; delta is the caller's. */
+
+static pki_rc_t
+pki_clerk_make_changes(pki_clerk_job_t *job, const pki_clerk_list_t *from,
+    pki_clerk_list_t *delta)
+{
+    memset(delta, 0, sizeof(pki_clerk_list_t));
+
+    if (pki_clerk_list_room(job, delta, from->n + job->now.n) != PKI_OK) {
+        return PKI_ERROR;
+    }
+
+    delta->n = pki_crl_delta(from->entries, from->n, job->now.entries,
+                             job->now.n, job->at, delta->entries);
+
+    return PKI_OK;
+}
+
+
+static pki_rc_t
+pki_clerk_make_public(pki_clerk_job_t *job, pki_list_e which,
+    const pki_clerk_list_t *list)
+{
+    char              text[PKI_MAIL_TEXT];
+    pki_bytes_t       der;
+    const char       *name;
+    unsigned char    *data;
+    pki_crl_plan_t    plan;
+    pki_list_info_t   info;
+
+    name = job->conf->view->name;
+
+    pki_list_number(pki_redis_sync_transport(job->redis), name, job->token,
+                    pki_clerk_done, job);
+
+    if (pki_clerk_wait(job) != PKI_OK || job->result != PKI_STORE_DONE) {
+        return PKI_ERROR;
+    }
+
+    memset(&plan, 0, sizeof(pki_crl_plan_t));
+    plan.issuer = job->conf->view->ca;
+    plan.number = (unsigned long long) job->number;
+    plan.this_update = job->at;
+    plan.point = job->conf->point;
+
+    if (which == PKI_LIST_DELTA) {
+        plan.base = job->info[PKI_LIST_FULL].number;
+        plan.next_update = job->at + job->conf->delta;
+
+    } else {
+        plan.freshest = job->conf->delta ? job->conf->freshest : NULL;
+        plan.next_update = job->at + job->conf->valid;
+    }
+
+    if (pki_crl_issue(&plan, list->entries, list->n, &data, &der.len,
+                      &job->err)
+        != PKI_OK)
+    {
+        return PKI_ERROR;
+    }
+
+    memset(&info, 0, sizeof(pki_list_info_t));
+    info.number = plan.number;
+    info.base = plan.base;
+    info.this_update = plan.this_update;
+    info.next_update = plan.next_update;
+    info.len = der.len;
+
+    der.data = data;
+
+    pki_list_publish(pki_redis_sync_transport(job->redis), name, job->token,
+                     which, &info, der, pki_clerk_done, job);
+    OPENSSL_free(data);
+
+    if (pki_clerk_wait(job) != PKI_OK || job->result != PKI_STORE_DONE) {
+        return PKI_ERROR;
+    }
+
+    job->info[which] = info;
+    job->rest_at = pki_thread_mono() + (long long) info.len / PKI_CLERK_RATE;
+    job->stats.lists++;
+
+    (void) snprintf(text, sizeof(text), "%s %llu with %zu entries",
+                    which == PKI_LIST_DELTA ? "delta" : "list", info.number,
+                    list->n);
+    pki_clerk_say(job->clerk, 6, "crl", name, text);
+
+    return PKI_OK;
+}
+
+
+/* Milliseconds of processor time that the thread has had. */
+
+static long long
+pki_clerk_make_cpu(void)
+{
+    struct timespec  t;
+
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == -1) {
+        return 0;
+    }
+
+    return (long long) t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
