@@ -66,6 +66,7 @@ my $n = $t->nginx(issuers => {
            . 'pki_profile profile { issuer demo; bind static; }',
    server => <<"END");
         listen 127.0.0.1:$tls ssl;
+        listen unix:$dir/api.sock;
         ssl_certificate $server;
         ssl_certificate_key $dir/server.key;
         ssl_client_certificate $clients;
@@ -319,12 +320,16 @@ for my $client ('192.0.2.7', '10.0.0.1', '128.0.0.1', '2001:db8::1') {
        'unless a proxy is trusted');
 }
 
-for my $client ('127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1', 'unix:') {
+for my $client ('127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1') {
     is(call('GET', "/far/$get", { %{ bearer('read') },
                                   'X-Client' => $client })->{status}, 200,
        "plain HTTP from $client");
 }
 
+is(run_ok('curl', '-sS', '--max-time', 10, '--unix-socket', "$dir/api.sock",
+          '-o', "$dir/body", '-w', '%{http_code}', '-H',
+          "Authorization: Bearer $token{read}", "http://localhost/api/$get"),
+   200, 'plain HTTP from a unix socket');
 is(curl(undef, "/far/$get", '-H', 'X-Client: 192.0.2.7', '-H',
         "Authorization: Bearer $token{read}"), 200, 'HTTPS from anywhere');
 

@@ -26,6 +26,15 @@ spew("$dir/empty");
 spew("$dir/garbage", "garbage\n");
 spew("$dir/serial.keys", '0 ' . '00' x 16 . "\n");
 
+# a CA that may not sign lists
+
+my $no_crl = "$dir/no_crl.pem";
+
+run_ok('openssl', 'req', '-new', '-x509', '-key', $t->key('no_crl'), '-subj',
+       '/CN=no crl', '-out', $no_crl, '-addext',
+       'basicConstraints=critical,CA:TRUE', '-addext',
+       'keyUsage=critical,keyCertSign');
+
 # an expired certificate needs a CA that can back-date
 
 run_ok('openssl', 'req', '-new', '-key', $key, '-subj', '/CN=expired', '-out',
@@ -151,6 +160,7 @@ fine('everything', http => 'pki_zone 2m; pki_news_timeout 3s;'
      . "backdate=1h; serial sealed; serial_key $dir/serial.keys;"
      . 'validity good 1m hold 2m revoked 1d; store main; unknown serial;'
      . 'extended_revoke on; archive_cutoff 1y; directory a; directory h;'
+     . 'crl all valid=1h renew=10m delay=100ms delta=20m;'
      . 'devices all; reason deleted keyCompromise retired superseded '
      . 'endpoint aaCompromise;',
      location => 'pki_ocsp_max_certs 3; pki_ocsp_max_size 4k;',
@@ -226,6 +236,12 @@ refused("pki_issuer: $_->[0]", $_->[1], in_issuer => "$_->[0];")
         ['directory a; directory a', 'a'], ['devices some', 'some'],
         ['reason deleted certificateHold', 'certificateHold'],
         ['reason lost superseded', 'lost'], ['reason deleted', 'reason'],
+        ['crl some', 'some'], ['crl', 'crl'], ['crl all; crl all', 'crl'],
+        ['crl all valid=0', 'valid=0'], ['crl all delay=x', 'delay=x'],
+        ['crl all delay=2h', 'delay=2h'], ['crl all delta=', 'delta='],
+        ['crl all later=1m', 'later=1m'],
+        ['crl all valid=1h renew=1h', 'renew'],
+        ['crl all valid=1h delta=2h', 'delta'],
         ['address 127.0.0.1', 'address'], ['nonsense 1', 'nonsense'];
 
 refused("pki_issuer: $_->[0]", $_->[1], issuer => "$_->[0];")
@@ -236,6 +252,9 @@ refused("pki_issuer: $_->[0]", $_->[1], issuer => "$_->[0];")
         ["certificate $ca; key $dir/garbage", "$dir/garbage"],
         ["certificate $ca; key $dir/other.key", 'demo'],
         ["certificate $leaf; key $key", 'demo'],
+        ["certificate $ca; responder file $responder $key; crl manual",
+         'key'],
+        ["certificate $no_crl; key $dir/no_crl.key; crl manual", 'demo'],
         ["certificate $ca; key engine:none:x", 'engine:none:x'],
         ["certificate $ca; key engine:", 'engine:'],
         ["certificate $ca; key store:file:$dir/none", "$dir/none"];

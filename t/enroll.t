@@ -227,6 +227,13 @@ for (sort keys %bodies) {
 }
 
 is(enroll($plain->der, uri => '/api/csr/')->{status}, 200, '/api/csr/');
+
+my $half = int(length($plain->pem) / 2);
+my $chunks = join '', map { sprintf "%x\r\n%s\r\n", length, $_ }
+             substr($plain->pem, 0, $half), substr($plain->pem, $half), '';
+
+is(enroll($chunks, headers => { 'Transfer-Encoding' => 'chunked' })->{status},
+   200, 'in chunks');
 is(enroll($plain->der, uri => '//api//csr')->{status}, 200, 'double slashes');
 
 

@@ -359,6 +359,8 @@ my $hr = PKI::Directory->new($t, push => { name => 'hr' }, nginx => {
 
 refused(enroll('device', nginx => $hr->{nginx}, subject => [[CN => $nobody]]),
         503, qr/not known now/, 'a directory that was told nothing');
+refused(enroll('user', nginx => $hr->{nginx}, @own), 503, qr/not known yet/,
+        'the same of a user');
 is($hr->{nginx}->http('PUT', "/api/directory/hr/objects/device/$id",
                       body => '{"enabled":true}',
                       headers => { Authorization => "Bearer $hr->{token}" })

@@ -13,16 +13,18 @@ use PKI::Test;
 my $t = PKI::Test->new;
 my $ca = $t->ca('ca');
 my $second = $t->ca('second');
+my $open = $t->ca('open');
 my $stranger = $t->ca('stranger');
 my $guid = 'd6b58414-60ed-426b-b382-276a3e8d626d';
 my %cert = map { $_ => $t->cert($ca, $_) }
-           qw(der b64 pem one two three four five six seven eight nine);
+           qw(der b64 pem one two three four five six seven nine);
 
 $cert{upn} = $t->cert($ca, 'upn', kind => 'User', guid => $guid, ext =>
     "subjectAltName=DNS:host.example,otherName:1.3.6.1.4.1.311.20.2.3;UTF8:"
     . "anna\@example.com\n");
 $cert{other} = $t->cert($second, 'other');
 $cert{foreign} = $t->cert($stranger, 'foreign');
+$cert{early} = $t->cert($open, 'early', kind => 'Device', guid => $guid);
 $cert{twin} = $t->cert($ca, 'twin', serial => serial_of($cert{one}));
 
 my $manage = $t->token('Alice.Admin', 'manage');
@@ -33,6 +35,7 @@ $t->redis;
 my $n = $t->nginx(issuers => {
     demo => "certificate $ca; key $t->{dir}/ca.key;",
     second => "certificate $second; key $t->{dir}/second.key;",
+    open => "certificate $open; key $t->{dir}/open.key; unknown serial;",
 }, server => 'client_max_body_size 100m; client_body_buffer_size 64k;');
 
 ok($n->ready, 'ready');
@@ -83,9 +86,12 @@ sub audit { return $t->redis_cli('xrange', 'pki:{demo}:audit', '-', '+') }
 # the row of a certificate in the book
 
 sub row {
-    my $serial = serial_of($cert{ +shift });
+    my ($name, $issuer) = @_;
+
+    my $serial = serial_of($cert{$name});
     my ($row) = grep { /\t$serial\t/ }
-                split /\n/, $t->redis_cli('get', 'pki:{demo}:page:1');
+                split /\n/, $t->redis_cli('get', 'pki:{' . ($issuer // 'demo')
+                                                . '}:page:1');
 
     return $row // '';
 }
@@ -263,11 +269,18 @@ is($n->ask($ca, $cert{six})->{reason}, 1, 'and the first one stays');
 
 # a revocation that comes before the import
 
-$t->redis_cli('hset', 'pki:{demo}:revoked', serial_of($cert{eight}),
-              '1 6 1767323045 0 Carla');
-is(import_of(der('eight'))->{status}, 201, 'one that was revoked before');
-like(row('eight'), qr/^6/, 'the row says so');
-is($n->ask($ca, $cert{eight})->{reason}, 6, 'and OCSP');
+is($n->revoke($manage, $cert{early}, 6)->{status}, 200,
+   'its serial number carries its object: it can be revoked unrecorded');
+is(import_of(der('early'))->{status}, 201, 'and imported later');
+like(row('early', 'open'), qr/^6/, 'the row says that it is on hold');
+is($n->ask($open, $cert{early})->{reason}, 6, 'and OCSP');
+is($n->revoke($manage, $cert{early}, 8)->{status}, 200, 'released');
+like(row('early', 'open'), qr/^-/, 'the row says that, too');
+
+$r = $n->api('GET', 'certificates/' . serial_of($cert{early}),
+             token => $read);
+is(join(' ', map { $_->{action} } @{ $r->{json}{history} }),
+   'revoke import release', 'and the history') or diag($r->{body});
 
 
 # many, which nginx keeps in a file

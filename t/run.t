@@ -113,6 +113,9 @@ like($replies, qr/"status":"good".*"revocationReason":"CertificateHold"
                   .*"name":"entra".*"accepted".*"accepted"
                   .*"changed":true.*\["deleted"\].*pki_ocsp_answers_total.*"healthy":true/xs,
      'and reply what README says');
+like($replies, qr/"result":"wouldRevoke".*"complete":true
+                  .*"result":"imported".*"result":"same".*"same":1
+                  .*"openapi":\ "3\.0\.3"/xs, 'of many, too');
 
 
 # the commands that it prints, as a shell takes them
@@ -125,7 +128,8 @@ is((run('sh', '-c', $try[1]))[0], 0, 'a request');
 is((run('sh', '-c', $try[2]))[0], 0, 'is sent');
 like(run_ok('openssl', 'x509', '-inform', 'DER', '-in', "$dir/www.der",
             '-noout', '-text'),
-     qr{Subject: CN = www\.example\.com.*TLS Web Server Authentication
+     qr{Subject:\ CN\ =\ www\.example\.com
+        .*TLS\ Web\ Server\ Authentication
         .*URI:\Q$url\E/ca.*URI:\Q$url\E/ocsp}xs, 'and comes back issued');
 like((run('sh', '-c', $try[3]))[1],
      qr/"subject":"CN=www\.example\.com"/, 'and is found');

@@ -472,6 +472,15 @@ is(search('issuer=second&format=csv')->{status}, 200, 'another book is whole');
 $t->redis_cli('RENAME', 'pki:{demo}:torn', 'pki:{demo}:page:1');
 is(search('')->{status}, 200, 'put back');
 
+$t->redis_signal('STOP');
+
+my $start = time;
+
+is(search('')->{status}, 503, 'Redis stands still');
+cmp_ok(time - $start, '<', 9, 'which is noticed in time');
+$t->redis_signal('CONT');
+ok(wait_until(10, sub { search('')->{status} == 200 }), 'and goes on');
+
 $t->redis_stop;
 is(search('')->{status}, 503, 'Redis is away');
 is(search("searchText=$serial{dc}")->{status}, 503, 'by key too');

@@ -130,7 +130,7 @@ ngx_http_pki_auth_handler(ngx_http_request_t *r)
         }
     }
 
-    if (lcf->auth && lcf->auth->njwts
+    if (lcf->auth && lcf->auth->njwts && token.len
         && ngx_strlchr(token.data, token.data + token.len, '.'))
     {
         return ngx_http_pki_auth_jwts(r, lcf->auth, &token, needed);

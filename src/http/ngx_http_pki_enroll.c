@@ -21,14 +21,6 @@
 #define NGX_HTTP_PKI_ENROLL_RESERVE  300
 
 
-/* what a directory told: one string, or NULL; gone after the wake */
-
-typedef struct {
-    pki_store_result_t         result;
-    const char                *value;
-} ngx_http_pki_enroll_told_t;
-
-
 static ngx_int_t ngx_http_pki_enroll_der(ngx_http_request_t *r,
     ngx_http_pki_enroll_t *e);
 static void ngx_http_pki_enroll_cleanup(void *data);
@@ -39,33 +31,13 @@ static ngx_int_t ngx_http_pki_enroll_profile(ngx_http_request_t *r,
 static ngx_int_t ngx_http_pki_enroll_rc(ngx_http_request_t *r, pki_rc_t rc,
     ngx_uint_t status, const pki_err_t *err);
 
-static ngx_int_t ngx_http_pki_enroll_resolve(ngx_http_request_t *r,
-    ngx_http_pki_enroll_t *e);
-static void ngx_http_pki_enroll_name(void *data, pki_store_result_t result,
-    const pki_state_item_t *items, size_t n, unsigned long long next,
-    const char *error);
-static void ngx_http_pki_enroll_resolved(ngx_http_request_t *r, ngx_uint_t n,
-    const void *reply);
-
 static void ngx_http_pki_enroll_known(ngx_http_request_t *r, ngx_uint_t n,
     const void *reply);
 
-static ngx_int_t ngx_http_pki_enroll_reserve(ngx_http_request_t *r,
-    ngx_http_pki_enroll_t *e);
 static ngx_int_t ngx_http_pki_enroll_serial(ngx_http_pki_enroll_t *e);
 static void ngx_http_pki_enroll_reserved(ngx_http_request_t *r, ngx_uint_t n,
     const void *reply);
 static void ngx_http_pki_enroll_asked(ngx_http_request_t *r, ngx_uint_t n,
-    const void *reply);
-
-static ngx_int_t ngx_http_pki_enroll_owner(ngx_http_request_t *r,
-    ngx_http_pki_enroll_t *e);
-static void ngx_http_pki_enroll_owner_item(void *data,
-    pki_store_result_t result, const pki_state_item_t *items, size_t n,
-    unsigned long long next, const char *error);
-static void ngx_http_pki_enroll_translated(ngx_http_request_t *r,
-    ngx_uint_t n, const void *reply);
-static void ngx_http_pki_enroll_owned(ngx_http_request_t *r, ngx_uint_t n,
     const void *reply);
 
 
@@ -193,7 +165,7 @@ ngx_http_pki_enroll_begin(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
     }
 
     if (e->claim.name[0] != '\0') {
-        return ngx_http_pki_enroll_resolve(r, e);
+        return ngx_http_pki_resolve(r, e);
     }
 
     return ngx_http_pki_enroll_reserve(r, e);
@@ -319,92 +291,6 @@ ngx_http_pki_enroll_profile(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
 }
 
 
-/* a UPN or an e-mail address: each directory is asked for its user */
-
-static ngx_int_t
-ngx_http_pki_enroll_resolve(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
-{
-    ngx_http_pki_wait_t       *wait;
-    ngx_http_pki_directory_t  *directory;
-    ngx_http_pki_reference_t  *reference;
-
-    reference = e->issuer->directories.elts;
-
-    for ( /* void */ ; e->directory < e->issuer->directories.nelts;
-         e->directory++)
-    {
-        directory = reference[e->directory].directory;
-
-        if (!(directory->conf.dialect->classes & (1 << e->claim.class))) {
-            continue;
-        }
-
-        wait = ngx_http_pki_wait(r, ngx_http_pki_enroll_resolved, 0,
-                                 e->issuer->store->timeout);
-        if (wait == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        pki_state_resolve(ngx_http_pki_transport(e->mcf, e->issuer->store),
-                          (char *) directory->name.data, e->claim.name,
-                          ngx_http_pki_enroll_name, wait);
-
-        return NGX_BUSY;
-    }
-
-    return ngx_http_pki_enroll_refuse(r, NGX_HTTP_BAD_REQUEST,
-                                      "The user is not known to any "
-                                      "directory.");
-}
-
-
-static void
-ngx_http_pki_enroll_name(void *data, pki_store_result_t result,
-    const pki_state_item_t *items, size_t n, unsigned long long next,
-    const char *error)
-{
-    ngx_http_pki_enroll_told_t  told;
-
-    told.result = result;
-    told.value = (result == PKI_STORE_DONE && n == 1) ? items[0].value : NULL;
-
-    ngx_http_pki_wake(data, &told);
-}
-
-
-static void
-ngx_http_pki_enroll_resolved(ngx_http_request_t *r, ngx_uint_t n,
-    const void *reply)
-{
-    const ngx_http_pki_enroll_told_t *told = reply;
-
-    ngx_int_t               rc;
-    ngx_http_pki_enroll_t  *e;
-
-    e = ngx_http_pki_enroll_of(r);
-
-    if (told == NULL || told->result == PKI_STORE_FAILED) {
-        rc = ngx_http_pki_enroll_failed(r, "The store does not answer.");
-
-    } else if (told->value == NULL
-               || pki_claim_user(&e->claim, told->value) != PKI_OK)
-    {
-        e->directory++;
-        rc = ngx_http_pki_enroll_resolve(r, e);
-
-    } else if (e->self && !ngx_http_pki_verify_user(r, e, told->value)) {
-        rc = ngx_http_pki_enroll_refuse(r, NGX_HTTP_FORBIDDEN,
-                                        "Self-service is for the caller's "
-                                        "own name only.");
-
-    } else {
-        rc = ngx_http_pki_enroll_reserve(r, e);
-    }
-
-    ngx_http_pki_enroll_end(r, rc);
-}
-
-
 /* what OCSP says of the certificate that is to be renewed */
 
 static void
@@ -438,7 +324,7 @@ ngx_http_pki_enroll_known(ngx_http_request_t *r, ngx_uint_t n,
  * which is not before the longest life that it may have.
  */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_pki_enroll_reserve(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
 {
     time_t                seconds;
@@ -556,154 +442,12 @@ ngx_http_pki_enroll_asked(ngx_http_request_t *r, ngx_uint_t n,
 
             if (e->self && e->claim.binding.kind == PKI_KIND_DEVICE) {
                 e->directory = 0;
-                rc = ngx_http_pki_enroll_owner(r, e);
+                rc = ngx_http_pki_resolve_owner(r, e);
 
             } else {
                 rc = ngx_http_pki_issue(r, e);
             }
         }
-    }
-
-    ngx_http_pki_enroll_end(r, rc);
-}
-
-
-/*
- * Self-service: whose device is it?  A lookup has brought that by now.  Each
- * directory is asked, which may have the device under another id.
- */
-
-static ngx_int_t
-ngx_http_pki_enroll_owner(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
-{
-    pki_redis_t               *redis;
-    pki_object_id_t            objects[PKI_BINDING_OBJECTS];
-    ngx_http_pki_wait_t       *wait;
-    ngx_http_pki_directory_t  *directory;
-    ngx_http_pki_reference_t  *reference;
-
-    if (e->directory == e->issuer->directories.nelts) {
-        return ngx_http_pki_enroll_refuse(r, NGX_HTTP_FORBIDDEN,
-                                          "Self-service is for the caller's "
-                                          "own devices only, and whose "
-                                          "device this is is not known to "
-                                          "any directory.");
-    }
-
-    wait = ngx_http_pki_wait(r, e->translate ? ngx_http_pki_enroll_translated
-                                             : ngx_http_pki_enroll_owned,
-                             0, e->issuer->store->timeout);
-    if (wait == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    reference = e->issuer->directories.elts;
-    directory = reference[e->directory].directory;
-    redis = ngx_http_pki_transport(e->mcf, e->issuer->store);
-
-    (void) pki_binding_objects(&e->claim.binding, objects);
-
-    if (e->translate) {
-        pki_state_resolve(redis, (char *) directory->name.data,
-                          ngx_strchr(objects[0].id, '/') + 1,
-                          ngx_http_pki_enroll_name, wait);
-
-    } else {
-        pki_state_object(redis, (char *) directory->name.data,
-                         e->other[0] ? e->other : objects[0].id,
-                         ngx_http_pki_enroll_owner_item, wait);
-    }
-
-    return NGX_BUSY;
-}
-
-
-static void
-ngx_http_pki_enroll_translated(ngx_http_request_t *r, ngx_uint_t n,
-    const void *reply)
-{
-    const ngx_http_pki_enroll_told_t *told = reply;
-
-    ngx_int_t               rc;
-    ngx_http_pki_enroll_t  *e;
-
-    e = ngx_http_pki_enroll_of(r);
-
-    e->translate = 0;
-
-    if (told == NULL || told->result == PKI_STORE_FAILED) {
-        rc = ngx_http_pki_enroll_failed(r, "The store does not answer.");
-
-    } else {
-        if (told->value && ngx_strlen(told->value) < PKI_OBJECT_ID_SIZE) {
-            (void) ngx_cpystrn((u_char *) e->other, (u_char *) told->value,
-                               PKI_OBJECT_ID_SIZE);
-
-        } else {
-            e->directory++;
-        }
-
-        rc = ngx_http_pki_enroll_owner(r, e);
-    }
-
-    ngx_http_pki_enroll_end(r, rc);
-}
-
-
-static void
-ngx_http_pki_enroll_owner_item(void *data, pki_store_result_t result,
-    const pki_state_item_t *items, size_t n, unsigned long long next,
-    const char *error)
-{
-    size_t                      i;
-    ngx_http_pki_enroll_told_t  told;
-
-    told.result = result;
-    told.value = NULL;
-
-    for (i = 0; result == PKI_STORE_DONE && i < n; i++) {
-        if (ngx_strcmp(items[i].name, "owner") == 0) {
-            told.value = items[i].value;
-        }
-    }
-
-    ngx_http_pki_wake(data, &told);
-}
-
-
-static void
-ngx_http_pki_enroll_owned(ngx_http_request_t *r, ngx_uint_t n,
-    const void *reply)
-{
-    const ngx_http_pki_enroll_told_t *told = reply;
-
-    ngx_int_t               rc;
-    ngx_http_pki_enroll_t  *e;
-
-    e = ngx_http_pki_enroll_of(r);
-
-    if (told == NULL || told->result == PKI_STORE_FAILED) {
-        rc = ngx_http_pki_enroll_failed(r, "The store does not answer.");
-
-    } else if (told->value == NULL || *told->value == '\0') {
-
-        if (e->other[0]) {
-            e->other[0] = '\0';
-            e->directory++;
-
-        } else {
-            e->translate = 1;
-        }
-
-        rc = ngx_http_pki_enroll_owner(r, e);
-
-    } else if (ngx_http_pki_verify_user(r, e, told->value)) {
-        rc = ngx_http_pki_issue(r, e);
-
-    } else {
-        rc = ngx_http_pki_enroll_refuse(r, NGX_HTTP_FORBIDDEN,
-                                        "Self-service is for the caller's "
-                                        "own devices only.");
     }
 
     ngx_http_pki_enroll_end(r, rc);

@@ -123,6 +123,8 @@ struct ngx_http_pki_enroll_s {
     char                       other[PKI_OBJECT_ID_SIZE];   /* the device's
                                                id there, if not its own */
     unsigned                   translate:1; /* is asked for now */
+    unsigned                   unsure:1;    /* a directory that may have the
+                                               name has told nothing yet */
     unsigned                   self:1;      /* for the caller itself only */
     char                       requester[PKI_STORE_WHO_MAX + 1];
 };
@@ -146,6 +148,11 @@ ngx_int_t ngx_http_pki_enroll_begin(ngx_http_request_t *r,
 ngx_int_t ngx_http_pki_enroll_renew(ngx_http_request_t *r,
     ngx_http_pki_enroll_t *e);
 
+/* Draws a serial number and goes on with it; NGX_BUSY, or what to finalize
+   with. */
+ngx_int_t ngx_http_pki_enroll_reserve(ngx_http_request_t *r,
+    ngx_http_pki_enroll_t *e);
+
 /* Errors, counted; failed: 503, busy: 429, both to be tried again. */
 ngx_int_t ngx_http_pki_enroll_refuse(ngx_http_request_t *r, ngx_uint_t status,
     const char *message);
@@ -160,6 +167,18 @@ void ngx_http_pki_enroll_end(ngx_http_request_t *r, ngx_int_t rc);
 
 void ngx_http_pki_enroll_count(ngx_http_request_t *r,
     ngx_http_pki_stat_e stat);
+
+
+/* ngx_http_pki_resolve.c: from names to users, from devices to theirs */
+
+/*
+ * Both go on by themselves, the one with a serial number, the other with the
+ * signature; NGX_BUSY, or what to finalize with.  e->directory is 0 at first.
+ */
+ngx_int_t ngx_http_pki_resolve(ngx_http_request_t *r,
+    ngx_http_pki_enroll_t *e);
+ngx_int_t ngx_http_pki_resolve_owner(ngx_http_request_t *r,
+    ngx_http_pki_enroll_t *e);
 
 
 /* ngx_http_pki_issue.c: signed, recorded, handed out */

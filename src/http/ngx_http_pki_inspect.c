@@ -290,7 +290,10 @@ ngx_http_pki_inspect_copy(ngx_http_request_t *r, ngx_str_t *to,
         return NGX_ERROR;
     }
 
-    ngx_memcpy(to->data, value.data, value.len);
+    if (value.len) {
+        ngx_memcpy(to->data, value.data, value.len);
+    }
+
     to->data[value.len] = '\0';
     to->len = value.len;
 

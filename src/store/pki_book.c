@@ -27,20 +27,20 @@
 /* the arguments of a record, as text */
 
 typedef struct {
-    char         keys[PKI_BOOK_KEYS][PKI_RECORD_KEY_SIZE];
-    char         owner[PKI_OWNER_SIZE];
-    char         serial[PKI_SERIAL_HEX_SIZE];
-    char         who[PKI_STORE_WHO_MAX + 1];
-    char         from[PKI_STORE_WHO_MAX + 1];
-    char         why[PKI_STORE_WHO_MAX + 1];
-    char         requester[PKI_STORE_WHO_MAX + 1];
-    char         at[PKI_BOOK_NUMBER_SIZE];
-    char         full[PKI_BOOK_NUMBER_SIZE];
-    char         head[96];              /* times and source */
+    char           keys[PKI_BOOK_KEYS][PKI_RECORD_KEY_SIZE];
+    char           owner[PKI_OWNER_SIZE];
+    char           serial[PKI_SERIAL_HEX_SIZE];
+    char           who[PKI_STORE_WHO_MAX + 1];
+    char           from[PKI_STORE_WHO_MAX + 1];
+    char           why[PKI_STORE_WHO_MAX + 1];
+    char           requester[PKI_STORE_WHO_MAX + 1];
+    char           at[PKI_BOOK_NUMBER_SIZE];
+    char           full[PKI_BOOK_NUMBER_SIZE];
+    char           head[96];            /* times and source */
+    char           line[PKI_ROW_MAX];
+    size_t         len;                 /* of line */
     unsigned char  thumbprint[PKI_BOOK_SHA1];
     unsigned char  octets[PKI_SERIAL_LEN];
-    char         line[PKI_ROW_MAX];
-    size_t       len;
 } pki_book_write_t;
 
 
@@ -104,12 +104,12 @@ pki_book_record(pki_redis_t *redis, const char *issuer,
     const pki_book_entry_t *entry, const char *action,
     const pki_actor_t *actor, pki_store_done_pt done, void *data)
 {
-    unsigned           i;
-    const char        *refused;
-    pki_cell_t        *cell;
-    pki_bytes_t        bytes;
-    pki_cell_args_t    args;
-    pki_book_write_t   write;
+    unsigned          i;
+    const char       *refused;
+    pki_cell_t       *cell;
+    pki_bytes_t       bytes;
+    pki_cell_args_t   args;
+    pki_book_write_t  write;
 
     refused = pki_book_entry_check(issuer, entry, action, actor);
 

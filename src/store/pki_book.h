@@ -35,6 +35,7 @@ typedef struct {
 /*
  * What a question brought: n values, len 0 where there is none.  They are
  * gone when the callback returns.  next: where to go on; 0: that was all.
+ * What is not there is DONE all the same.
  */
 
 typedef void (*pki_book_values_pt)(void *data, pki_store_result_t result,
@@ -52,8 +53,9 @@ void pki_book_reserve(pki_redis_t *redis, const char *issuer,
 
 /*
  * Records a certificate; ends its reservation; publishes its owner; writes
- * the audit entry `action` ("issue", "import").  SAME: this certificate is
- * recorded already; CONFLICT: another with this serial number is.
+ * the audit entry `action` ("issue", "import").  A row needs its thumbprint.
+ * SAME: this certificate is recorded already; CONFLICT: another with this
+ * serial number is.  What was revoked before is revoked in its line at once.
  */
 void pki_book_record(pki_redis_t *redis, const char *issuer,
     const pki_book_entry_t *entry, const char *action,

@@ -344,7 +344,7 @@ test_forged(void)
         "1\tn\t7\tdemo\t1\t0\nsort=serial", "1\tn\t7\tdemo\t1\t0\ncolour=1",
         "1\tn\t7\tdemo\t1\t0\npageSize=1", "1\tx\t7\tdemo\t1\t0\n",
         "1\tn\t7\tdemo\t1\t0\ncontinuationToken=MQ",
-        "1\tn\t7\tdemo\t1\t0\nthumbprint=" TEST_HEX, "\n", ""
+        ("1\tn\t7\tdemo\t1\t0\nthumbprint=" TEST_HEX), "\n", ""
     };
 
     static const char  base[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq"

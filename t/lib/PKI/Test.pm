@@ -63,7 +63,7 @@ sub new {
 
     $SIG{ALRM} = sub { BAIL_OUT("no end after $limit seconds") };
     $SIG{$_} = sub { exit 1 } for qw(INT TERM HUP);
-    alarm $limit;
+    alarm($o{limit} || $limit);
 
     return $env;
 }
