@@ -20,7 +20,7 @@ static ngx_int_t ngx_http_pki_issuer_store(ngx_conf_t *cf,
     ngx_http_pki_main_conf_t *mcf, ngx_http_pki_issuer_t *issuer);
 static ngx_int_t ngx_http_pki_issuer_references(ngx_conf_t *cf,
     ngx_http_pki_issuer_t *issuer);
-static ngx_int_t ngx_http_pki_resolve(ngx_conf_t *cf,
+static ngx_int_t ngx_http_pki_scope_resolve(ngx_conf_t *cf,
     ngx_http_pki_scope_t *scope);
 static ngx_int_t ngx_http_pki_resolve_hook(ngx_conf_t *cf,
     ngx_http_pki_loc_conf_t *lcf);
@@ -296,7 +296,7 @@ ngx_http_pki_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
-    if (ngx_http_pki_resolve(cf, &conf->scope) != NGX_OK) {
+    if (ngx_http_pki_scope_resolve(cf, &conf->scope) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -489,7 +489,7 @@ ngx_http_pki_location(ngx_conf_t *cf, ngx_command_t *cmd,
 /* references */
 
 static ngx_int_t
-ngx_http_pki_resolve(ngx_conf_t *cf, ngx_http_pki_scope_t *scope)
+ngx_http_pki_scope_resolve(ngx_conf_t *cf, ngx_http_pki_scope_t *scope)
 {
     ngx_str_t                 *names;
     ngx_uint_t                 i, k;

@@ -329,6 +329,16 @@ sub demo {
             complianceState => $state });
     }
 
+    for ([7, 'none'], [8, 'revoked']) {
+        my ($n, $status) = @$_;
+
+        $self->add('certificate', {
+            id => $id[$n], certificateSerialNumber => "0DE3000$n",
+            certificateSubjectName => "CN=DEMO $n",
+            certificateIssuerName => 'CN=Another CA of the DEMO',
+            certificateRevokeStatus => $status });
+    }
+
     for ([4, 'ann', 1], [5, 'bob', 1], [6, 'carol', 0]) {
         my ($n, $name, $enabled) = @$_;
 
