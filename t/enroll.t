@@ -14,12 +14,16 @@ my $t = PKI::Test->new;
 my %long = (from => '20200101000000Z', to => '20450101000000Z');
 my $ca = $t->ca('ca', %long);
 my $second = $t->ca('second', key => 'p384', %long);
+my $ended = $t->ca('ended', from => '20200101000000Z',
+                   to => '20210101000000Z');
 my $dir = $t->{dir};
 my $enroll = $t->token('Enrolment.Service', 'enroll');
 my $other = $t->token('other', 'enroll');
 my $admin = $t->token('admin', 'admin');
 my $read = $t->token('reader', 'read');
 my $self = $t->token('self', 'self-service');
+my $scoped = run_ok($t->{admin}, 'token', 'Enrolment.Elsewhere', 'enroll',
+                    '--issuer', 'second', '--file', "$dir/tokens");
 
 spew("$dir/serial.keys", '3 ' . '5a' x 16 . "\n");
 
@@ -55,6 +59,10 @@ END
         location /fixed/ {
             pki_api; pki_api_tokens $dir/tokens; pki_enroll fixed;
             pki_record off;
+        }
+        location /address/ {
+            pki_api; pki_api_tokens $dir/tokens; pki_enroll fixed;
+            satisfy any; allow 127.0.0.1; deny all;
         }
         location /none/ { pki_api; pki_api_tokens $dir/tokens; }
         location = /status { pki_status; }
@@ -265,6 +273,8 @@ refused(enroll($plain->der, token => 'x' x 43), 401, qr/token/,
 refused(enroll($plain->der, token => $read), 403, qr/\w/, 'a reader');
 refused(enroll($plain->der, token => $admin), 403, qr/this caller/,
         'a caller that no profile is for');
+refused(enroll($plain->der, token => $scoped =~ s/\s//gr), 403,
+        qr/this caller/, 'a caller of another issuer');
 refused(enroll($plain->der, token => $self), 403, qr/\w/,
         'self-service where nothing is bound');
 is(enroll($plain->der, uri => '/none/csr')->{status}, 404,
@@ -344,6 +354,29 @@ $ok = issued(enroll(csr(subject => [[CN => 'x']])->der, uri => '/fixed/csr'),
              'a long life');
 ok(abs(cert_time($ok, 'end') - time - 100 * 86400) < 60,
    "no longer than the issuer's lifetime");
+
+
+# let in by its address alone; and by a CA whose time is over
+
+issued(enroll($plain->der, uri => '/address/csr', token => undef),
+       'an address');
+like($n->log, qr/by profile "fixed" for "127\.0\.0\.1"/, 'is named');
+
+my $late = $t->nginx(issuers => {
+    ended => "certificate $ended; key $dir/ended.key;",
+}, http => 'pki_profile any { }', locations => <<"END");
+        location /api/ {
+            pki_api; pki_api_tokens $dir/tokens; pki_enroll any;
+        }
+END
+
+ok(wait_until(10, sub {
+    $r = $late->http('POST', '/api/csr', body => $plain->der,
+                     headers => { Authorization => "Bearer $enroll" });
+    $r->{body} !~ /store/;
+}), 'Redis is there');
+is($r->{status}, 503, 'nothing by a CA that has expired');
+like($r->{body}, qr/"errorMessage":"[^"]+"/, 'says why');
 
 
 # numbers

@@ -243,20 +243,27 @@ pki_clerk_free(pki_clerk_t *clerk)
 
 
 void
-pki_clerk_hint(pki_clerk_t *clerk, const char *issuer, size_t len)
+pki_clerk_hint(pki_clerk_t *clerk, const char *issuer, size_t len,
+    const char *serial, size_t n)
 {
-    unsigned     i;
-    const char  *name;
+    unsigned          i;
+    const char       *name;
+    pki_clerk_job_t  *job;
 
     (void) pthread_mutex_lock(&clerk->thread.mutex);
 
     for (i = 0; i < clerk->njobs; i++) {
-        name = clerk->jobs[i].conf->view->name;
+        job = &clerk->jobs[i];
+        name = job->conf->view->name;
 
-        if (len == 0
-            || (strlen(name) == len && memcmp(name, issuer, len) == 0))
+        if (len != 0
+            && (strlen(name) != len || memcmp(name, issuer, len) != 0))
         {
-            clerk->jobs[i].hints |= PKI_CLERK_HINT_LIST;
+            continue;
+        }
+
+        if (n == 0 || !pki_clerk_name_add(&job->touched, serial, n)) {
+            job->hints |= PKI_CLERK_HINT_LIST;
         }
     }
 
@@ -285,7 +292,7 @@ pki_clerk_hint_object(pki_clerk_t *clerk, const char *id, size_t len)
 
         heard = 1;
 
-        if (len == 0 || !pki_clerk_object_add(&job->changed, id, len)) {
+        if (len == 0 || !pki_clerk_name_add(&job->changed, id, len)) {
             job->hints |= PKI_CLERK_HINT_PASS;
         }
     }
@@ -299,7 +306,7 @@ pki_clerk_hint_object(pki_clerk_t *clerk, const char *id, size_t len)
 
 
 int
-pki_clerk_object_add(pki_clerk_objects_t *objects, const char *id, size_t len)
+pki_clerk_name_add(pki_clerk_names_t *names, const char *id, size_t len)
 {
     unsigned  i;
 
@@ -315,23 +322,41 @@ pki_clerk_object_add(pki_clerk_objects_t *objects, const char *id, size_t len)
         }
     }
 
-    for (i = 0; i < objects->n; i++) {
-        if (strlen(objects->ids[i]) == len
-            && memcmp(objects->ids[i], id, len) == 0)
+    for (i = 0; i < names->n; i++) {
+        if (strlen(names->ids[i]) == len
+            && memcmp(names->ids[i], id, len) == 0)
         {
             return 1;
         }
     }
 
-    if (i == PKI_CLERK_OBJECTS) {
+    if (i == PKI_CLERK_NAMES) {
         return 0;
     }
 
-    memcpy(objects->ids[i], id, len);
-    objects->ids[i][len] = '\0';
-    objects->n++;
+    memcpy(names->ids[i], id, len);
+    names->ids[i][len] = '\0';
+    names->n++;
 
     return 1;
+}
+
+
+int
+pki_clerk_names_move(pki_clerk_names_t *to, pki_clerk_names_t *from)
+{
+    int       all;
+    unsigned  i;
+
+    all = 1;
+
+    for (i = 0; i < from->n; i++) {
+        all &= pki_clerk_name_add(to, from->ids[i], strlen(from->ids[i]));
+    }
+
+    from->n = 0;
+
+    return all;
 }
 
 

@@ -97,10 +97,12 @@ void pki_clerk_stop(pki_clerk_t *clerk);
 void pki_clerk_destroy(pki_clerk_t *clerk);
 
 /*
- * A revocation of this issuer's has changed: a list is wanted soon.  len 0:
- * that may be so of any issuer.
+ * Something about a certificate of this issuer's has changed (its serial
+ * number in hexadecimal): a list may be wanted soon.  len 0: that may be so
+ * of any issuer; n 0: of any certificate.
  */
-void pki_clerk_hint(pki_clerk_t *clerk, const char *issuer, size_t len);
+void pki_clerk_hint(pki_clerk_t *clerk, const char *issuer, size_t len,
+    const char *serial, size_t n);
 
 /*
  * An object of a directory, "device/<guid>", has changed: lists of content

@@ -21,6 +21,7 @@ static pki_rc_t pki_clerk_collect_pages(pki_clerk_job_t *job);
 static pki_rc_t pki_clerk_collect_page(pki_clerk_job_t *job,
     unsigned long long page);
 static pki_rc_t pki_clerk_collect_last(pki_clerk_job_t *job);
+static pki_rc_t pki_clerk_collect_named(pki_clerk_job_t *job);
 static pki_rc_t pki_clerk_collect_object(pki_clerk_job_t *job,
     const char *id);
 static pki_rc_t pki_clerk_collect_survey(pki_clerk_job_t *job,
@@ -42,6 +43,8 @@ static void pki_clerk_collect_bound(void *data, pki_store_result_t result,
     const char *error);
 static void pki_clerk_collect_surveyed(void *data, pki_store_result_t result,
     const pki_survey_item_t *items, size_t n, const char *error);
+static void pki_clerk_collect_checked(void *data, pki_store_result_t result,
+    const pki_survey_item_t *items, size_t n, const char *error);
 static pki_rc_t pki_clerk_collect_item(pki_clerk_job_t *job,
     const pki_survey_item_t *item);
 static void pki_clerk_collect_revoked(void *data, pki_store_result_t result,
@@ -50,6 +53,20 @@ static void pki_clerk_collect_revoked(void *data, pki_store_result_t result,
 static void pki_clerk_collect_rows(void *data, pki_store_result_t result,
     const pki_bytes_t *values, size_t n, unsigned long long next,
     const char *error);
+
+
+pki_rc_t
+pki_clerk_collect_news(pki_clerk_job_t *job)
+{
+    job->nserials = 0;
+    job->surveyed = pki_clerk_collect_checked;
+
+    if (pki_clerk_collect_named(job) != PKI_OK) {
+        return PKI_ERROR;
+    }
+
+    return pki_clerk_collect_survey(job, NULL);
+}
 
 
 /*
@@ -67,8 +84,18 @@ pki_clerk_collect(pki_clerk_job_t *job)
     rc = PKI_OK;
 
     if (job->conf->content == PKI_CRL_ALL) {
-        rc = job->passed ? pki_clerk_collect_pages(job)
-                         : pki_clerk_collect_last(job);
+        job->surveyed = pki_clerk_collect_surveyed;
+
+        if (job->passed) {
+            rc = pki_clerk_collect_pages(job);
+
+        } else {
+            rc = pki_clerk_collect_last(job);
+
+            if (rc == PKI_OK) {
+                rc = pki_clerk_collect_named(job);
+            }
+        }
 
         if (rc == PKI_OK) {
             rc = pki_clerk_collect_survey(job, NULL);
@@ -89,7 +116,6 @@ pki_clerk_collect(pki_clerk_job_t *job)
 
     if (rc == PKI_OK) {
         pki_clerk_collect_leave_ended(job);
-        job->look.n = 0;
     }
 
     return rc;
@@ -164,8 +190,7 @@ pki_clerk_collect_page(pki_clerk_job_t *job, unsigned long long page)
 static pki_rc_t
 pki_clerk_collect_last(pki_clerk_job_t *job)
 {
-    size_t    i;
-    unsigned  k;
+    size_t  i;
 
     for (i = 0; i < job->last.n; i++) {
         if (pki_clerk_collect_survey(job, &job->last.entries[i].serial)
@@ -175,8 +200,31 @@ pki_clerk_collect_last(pki_clerk_job_t *job)
         }
     }
 
-    for (k = 0; k < job->look.n; k++) {
-        if (pki_clerk_collect_object(job, job->look.ids[k]) != PKI_OK) {
+    return PKI_OK;
+}
+
+
+/* Those that there are news of. */
+
+static pki_rc_t
+pki_clerk_collect_named(pki_clerk_job_t *job)
+{
+    unsigned      i;
+    const char   *text;
+    pki_serial_t  serial;
+
+    for (i = 0; i < job->certs.n; i++) {
+        text = job->certs.ids[i];
+
+        if (pki_serial_from_text(text, strlen(text), &serial) == PKI_OK
+            && pki_clerk_collect_survey(job, &serial) != PKI_OK)
+        {
+            return PKI_ERROR;
+        }
+    }
+
+    for (i = 0; i < job->objects.n; i++) {
+        if (pki_clerk_collect_object(job, job->objects.ids[i]) != PKI_OK) {
             return PKI_ERROR;
         }
     }
@@ -252,7 +300,7 @@ pki_clerk_collect_survey(pki_clerk_job_t *job, const pki_serial_t *serial)
     }
 
     pki_survey(pki_redis_sync_transport(job->redis), job->conf->view,
-               job->serials, n, job->at, pki_clerk_collect_surveyed, job);
+               job->serials, n, job->at, job->surveyed, job);
 
     return pki_clerk_collect_wait(job);
 }
@@ -475,6 +523,49 @@ pki_clerk_collect_surveyed(void *data, pki_store_result_t result,
         if (pki_clerk_collect_item(job, &items[i]) != PKI_OK) {
             job->result = PKI_STORE_FAILED;
             return;
+        }
+    }
+}
+
+
+/* Is the last list still right about them? */
+
+static void
+pki_clerk_collect_checked(void *data, pki_store_result_t result,
+    const pki_survey_item_t *items, size_t n, const char *error)
+{
+    pki_clerk_job_t *job = data;
+
+    size_t                  i;
+    time_t                  at;
+    pki_reason_t            reason;
+    const pki_crl_entry_t  *last;
+
+    pki_clerk_told(job, result, error);
+
+    for (i = 0; i < n; i++) {
+        reason = items[i].manual.reason;
+        at = items[i].manual.at;
+
+        if (job->conf->content == PKI_CRL_ALL) {
+
+            if (items[i].verdict.outcome == PKI_OUTCOME_LATER) {
+                continue;
+            }
+
+            reason = items[i].verdict.outcome == PKI_OUTCOME_HOLD
+                     || items[i].verdict.outcome == PKI_OUTCOME_REVOKED
+                     ? items[i].verdict.reason : PKI_REASON_NONE;
+            at = items[i].verdict.revoked_at;
+        }
+
+        last = pki_clerk_list_find(&job->last, &items[i].serial);
+
+        if (last == NULL) {
+            job->news |= reason != PKI_REASON_NONE;
+
+        } else {
+            job->news |= reason != last->reason || at != last->at;
         }
     }
 }

@@ -103,35 +103,43 @@ pki_clerk_crl_tick(pki_clerk_job_t *job)
 static void
 pki_clerk_crl_heed(pki_clerk_job_t *job, long long now)
 {
-    unsigned              i, hints;
-    pki_clerk_objects_t  *changed;
-
-    changed = &job->changed;
+    unsigned  hints, wanted;
 
     (void) pthread_mutex_lock(&job->clerk->thread.mutex);
 
     hints = job->hints;
+    wanted = hints & PKI_CLERK_HINT_LIST;
     job->hints = 0;
 
-    for (i = 0; i < changed->n; i++) {
-        hints |= PKI_CLERK_HINT_LIST;
+    if (job->touched.n) {
+        wanted = 1;
 
-        if (!pki_clerk_object_add(&job->look, changed->ids[i],
-                                  strlen(changed->ids[i])))
-        {
+        /* many may be an import of what a directory has revoked long ago */
+
+        if (!pki_clerk_names_move(&job->certs, &job->touched)) {
+            hints |= PKI_CLERK_HINT_LIST|PKI_CLERK_HINT_PASS;
+        }
+    }
+
+    if (job->changed.n) {
+        wanted = 1;
+
+        if (!pki_clerk_names_move(&job->objects, &job->changed)) {
             hints |= PKI_CLERK_HINT_PASS;
         }
     }
 
-    changed->n = 0;
-
     (void) pthread_mutex_unlock(&job->clerk->thread.mutex);
 
-    if ((hints & PKI_CLERK_HINT_LIST) && job->wanted_at == 0) {
+    if (hints & PKI_CLERK_HINT_LIST) {
+        job->whole = 1;
+    }
+
+    if (wanted && job->wanted_at == 0) {
         job->wanted_at = now + job->conf->delay;
     }
 
-    if (hints & PKI_CLERK_HINT_PASS) {
+    if ((hints & PKI_CLERK_HINT_PASS) && job->conf->content == PKI_CRL_ALL) {
         pki_clerk_pass(job, now + job->conf->delay);
     }
 }
@@ -308,7 +316,8 @@ pki_clerk_crl_drop(pki_clerk_job_t *job)
 
     job->ends = NULL;
     job->nends = 0;
-    job->look.n = 0;
+    job->objects.n = 0;
+    job->certs.n = 0;
     job->text = NULL;
     job->size = 0;
     job->holder = 0;
@@ -443,6 +452,7 @@ pki_clerk_crl_load(pki_clerk_job_t *job)
     /* what has changed while nobody looked is found by looking */
 
     job->loaded = 1;
+    job->whole = 1;
     job->wanted_at = pki_thread_mono();
     job->pass = job->conf->content == PKI_CRL_ALL;
     job->pass_at = job->wanted_at;

@@ -18,11 +18,11 @@
 #define PKI_CLERK_BACKOFF      1000     /* milliseconds, the first one; doubles
                                            to PKI_CLERK_SLEEP */
 
-#define PKI_CLERK_OBJECTS      128      /* that have changed; when there are
-                                           more, all pages are gone through */
+#define PKI_CLERK_NAMES        128      /* of what has changed; when there are
+                                           more, all is looked at */
 
-#define PKI_CLERK_HINT_LIST    0x01
-#define PKI_CLERK_HINT_PASS    0x02
+#define PKI_CLERK_HINT_LIST    0x01     /* all that was revoked by hand */
+#define PKI_CLERK_HINT_PASS    0x02     /* all certificates */
 
 
 /* when the certificate of an entry ends; 0: not known, so never */
@@ -42,12 +42,12 @@ typedef struct {
 } pki_clerk_list_t;
 
 
-/* objects that have changed */
+/* objects or serial numbers, of which there are news */
 
 typedef struct {
     unsigned          n;
-    char              ids[PKI_CLERK_OBJECTS][PKI_OBJECT_ID_SIZE];
-} pki_clerk_objects_t;
+    char              ids[PKI_CLERK_NAMES][PKI_OBJECT_ID_SIZE];
+} pki_clerk_names_t;
 
 
 /* the lists of one issuer */
@@ -59,11 +59,15 @@ typedef struct {
     pki_redis_sync_t *redis;        /* NULL: not connected */
     char              token[PKI_LEASE_SIZE];
     unsigned          hints;        /* PKI_CLERK_HINT_*; under the mutex */
-    pki_clerk_objects_t  changed;   /* likewise */
+    pki_clerk_names_t changed;      /* objects; likewise */
+    pki_clerk_names_t touched;      /* certificates; likewise */
 
     unsigned          holder:1;
     unsigned          claimed:1;    /* it may be, without our knowing */
     unsigned          loaded:1;     /* what is published is known */
+    unsigned          whole:1;      /* what was revoked by hand is to be gone
+                                       through without further news */
+    unsigned          news:1;       /* something is not as the last list says */
     unsigned          pass:1;       /* all pages are to be gone through */
     unsigned          passed:1;     /* and were, in this list */
     long long         due;          /* of the clock that only goes on */
@@ -83,8 +87,9 @@ typedef struct {
     /* what is under way */
 
     time_t            at;           /* thisUpdate */
-    pki_clerk_objects_t  look;      /* whose certificates are to be looked
-                                       at */
+    pki_clerk_names_t objects;      /* of which there are news */
+    pki_clerk_names_t certs;
+    pki_survey_pt     surveyed;     /* what to do with a survey */
     pki_serial_t      serials[PKI_SURVEY_MAX];
     size_t            nserials;
     pki_serial_t      bound[PKI_BOOK_SERIALS];  /* to an object */
@@ -147,9 +152,11 @@ struct pki_clerk_s {
 
 /* pki_clerk.c */
 
-/* Adds an object; 0: there is no room, or it cannot be one. */
-int pki_clerk_object_add(pki_clerk_objects_t *objects, const char *id,
-    size_t len);
+/* Adds a name; 0: there is no room, or it cannot be one. */
+int pki_clerk_name_add(pki_clerk_names_t *names, const char *id, size_t len);
+
+/* Adds those of another; 0: there is no room for all. */
+int pki_clerk_names_move(pki_clerk_names_t *to, pki_clerk_names_t *from);
 
 /*
  * Lets others have their turn: key sets, and Redis.  PKI_ERROR: the end has
@@ -243,6 +250,12 @@ pki_rc_t pki_clerk_text_room(pki_clerk_job_t *job, size_t size);
 
 
 /* pki_clerk_collect.c */
+
+/*
+ * Looks at what there are news of; sets job->news if something of that is
+ * not as the last list says.  PKI_ERROR as below.
+ */
+pki_rc_t pki_clerk_collect_news(pki_clerk_job_t *job);
 
 /*
  * Fills job->now with what a list of now has to hold, sorted.  PKI_ERROR

@@ -54,9 +54,22 @@ pki_clerk_make(pki_clerk_job_t *job)
     job->at = now;
     job->wanted_at = 0;
     job->pass = job->pass && !job->passed;
+    job->news = full || stale || job->passed || job->whole;
+    job->whole = 0;
 
-    if (pki_clerk_collect(job) != PKI_OK) {
+    if (!job->news && pki_clerk_collect_news(job) != PKI_OK) {
         return PKI_ERROR;
+    }
+
+    if (job->news && pki_clerk_collect(job) != PKI_OK) {
+        return PKI_ERROR;
+    }
+
+    job->objects.n = 0;
+    job->certs.n = 0;
+
+    if (!job->news) {
+        return PKI_OK;
     }
 
     if (job->passed) {

@@ -308,7 +308,8 @@ ngx_http_pki_clerk_news(ngx_http_pki_clerk_t *clerk, u_char *owner,
         /* the name has no colon, and what follows is the serial number */
 
         if (p && p != owner) {
-            pki_clerk_hint(clerk->clerk, (char *) owner, p - owner);
+            pki_clerk_hint(clerk->clerk, (char *) owner, p - owner,
+                           (char *) p + 1, last - p - 1);
         }
 
         return;
@@ -330,7 +331,7 @@ ngx_http_pki_clerk_news(ngx_http_pki_clerk_t *clerk, u_char *owner,
         || (len == sizeof(PKI_NEWS_ALL) - 1
             && ngx_strncmp(owner, PKI_NEWS_ALL, len) == 0))
     {
-        pki_clerk_hint(clerk->clerk, NULL, 0);
+        pki_clerk_hint(clerk->clerk, NULL, 0, NULL, 0);
         pki_clerk_hint_object(clerk->clerk, NULL, 0);
     }
 }

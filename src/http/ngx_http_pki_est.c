@@ -463,10 +463,10 @@ ngx_http_pki_est_reply(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
 static ngx_int_t
 ngx_http_pki_est_send(ngx_http_request_t *r, X509 *cert)
 {
-    size_t          len;
-    u_char         *p;
-    ngx_int_t       rc;
-    ngx_str_t       der, text;
+    size_t      len;
+    u_char     *p;
+    ngx_int_t   rc;
+    ngx_str_t   der, text;
 
     static ngx_str_t  type =
         ngx_string("application/pkcs7-mime; smime-type=certs-only");

@@ -260,7 +260,7 @@ ngx_http_pki_profile_bind(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 ngx_http_pki_profile_patterns(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    char            *p = conf;
+    char *p = conf;
 
     char            *rv;
     ngx_str_t       *value;
@@ -557,10 +557,10 @@ ngx_http_pki_profile_source(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 ngx_http_pki_lifetime(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    char        *p = conf;
+    char *p = conf;
 
-    time_t      *lifetime;
-    ngx_str_t   *value;
+    time_t     *lifetime;
+    ngx_str_t  *value;
 
     lifetime = (time_t *) (p + cmd->offset);
 
@@ -585,10 +585,10 @@ ngx_http_pki_lifetime(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 ngx_http_pki_issuer_urls(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    char        *p = conf;
+    char *p = conf;
 
-    ngx_str_t   *value;
-    ngx_uint_t   i;
+    ngx_str_t    *value;
+    ngx_uint_t    i;
     const char  **urls;
 
     urls = (const char **) (p + cmd->offset);

@@ -288,7 +288,7 @@ ngx_http_pki_resolve_item(void *data, pki_store_result_t result,
     const pki_state_item_t *items, size_t n, unsigned long long next,
     const char *error)
 {
-    size_t                      i;
+    size_t                       i;
     ngx_http_pki_resolve_told_t  told;
 
     told.result = result;

@@ -35,11 +35,11 @@ test_manual(void)
 
     test_revoked(&one, PKI_REASON_KEY_COMPROMISE);
     test_revoked(&two, PKI_REASON_CERTIFICATE_HOLD);
-    pki_clerk_hint(clerk, "cb", 2);
+    pki_clerk_hint(clerk, "cb", 2, NULL, 0);
     ok(test_quiet(PKI_LIST_FULL, number, 150), "another issuer's news");
 
-    pki_clerk_hint(clerk, "ca", 2);
-    pki_clerk_hint(clerk, "ca", 2);
+    pki_clerk_hint(clerk, "ca", 2, NULL, 0);
+    pki_clerk_hint(clerk, "ca", 2, NULL, 0);
     next = test_next(PKI_LIST_FULL, number);
     ok(next > number, "a hint, a list");
     number = next;
@@ -54,7 +54,7 @@ test_manual(void)
     test_drop(&crl);
 
     test_released(&two);
-    pki_clerk_hint(clerk, "", 0);
+    pki_clerk_hint(clerk, "", 0, NULL, 0);
     next = test_next(PKI_LIST_FULL, number);
     ok(next > number && test_read(PKI_LIST_FULL, &crl), "after a release");
     is_int(crl.n, 1, "one entry");
@@ -62,7 +62,7 @@ test_manual(void)
 
     /* nothing to tell */
 
-    pki_clerk_hint(clerk, "ca", 2);
+    pki_clerk_hint(clerk, "ca", 2, NULL, 0);
     ok(test_quiet(PKI_LIST_FULL, next, 300), "a hint for nothing, no list");
 
     pki_clerk_stats(clerk, 0, &stats);
@@ -88,6 +88,72 @@ test_manual(void)
     number = test_next(PKI_LIST_FULL, next);
     ok(number > next, "what happened meanwhile is on a list at once");
     test_end(clerk, "something new");
+}
+
+
+static void
+test_hint(pki_clerk_t *clerk, const char *serial)
+{
+    pki_clerk_hint(clerk, "ca", 2, serial, strlen(serial));
+}
+
+
+/* News of a certificate: only it is looked at, unless there is more to it. */
+
+static void
+test_named(void)
+{
+    char                 text[20];
+    unsigned             i;
+    test_crl_t           crl;
+    pki_clerk_t         *clerk;
+    pki_serial_t         one, two;
+    unsigned long long   number;
+
+    test_set("FLUSHALL");
+    one = test_serial(1);
+    two = test_serial(2);
+
+    clerk = test_clerk(&test_crl_conf, 1, NULL, 0, 0);
+    number = test_next(PKI_LIST_FULL, 0);
+    test_revoked(&two, PKI_REASON_CERTIFICATE_HOLD);
+
+    test_hint(clerk, "4001");
+    test_hint(clerk, "nonsense");
+    ok(test_quiet(PKI_LIST_FULL, number, 300), "news of what is as it was");
+
+    test_revoked(&one, PKI_REASON_SUPERSEDED);
+    test_hint(clerk, "4001");
+    number = test_next(PKI_LIST_FULL, number);
+    ok(number && test_read(PKI_LIST_FULL, &crl), "news of a revocation");
+    is_int(crl.n, 2, "all that are revoked");
+    test_drop(&crl);
+
+    test_hint(clerk, "4001");
+    test_hint(clerk, "4002");
+    ok(test_quiet(PKI_LIST_FULL, number, 300), "which are on the list now");
+
+    test_revoked(&two, PKI_REASON_SUPERSEDED);
+    test_hint(clerk, "4002");
+    number = test_next(PKI_LIST_FULL, number);
+    ok(number && test_read(PKI_LIST_FULL, &crl), "another reason");
+    is_int(test_entry(&crl, &two)->reason, PKI_REASON_SUPERSEDED, "is told");
+    test_drop(&crl);
+
+    /* too many, or what cannot be one: all are looked at */
+
+    test_revoked(&test_view.ca->serial, PKI_REASON_SUPERSEDED);
+
+    for (i = 0; i < 200; i++) {
+        (void) snprintf(text, sizeof(text), "50%04X", i);
+        test_hint(clerk, text);
+    }
+
+    number = test_next(PKI_LIST_FULL, number);
+    ok(number && test_read(PKI_LIST_FULL, &crl), "many news");
+    is_int(crl.n, 3, "one that nobody told of is found");
+    test_drop(&crl);
+    test_end(clerk, "news");
 }
 
 
@@ -175,7 +241,7 @@ test_delta(void)
 
     test_released(&one);
     test_revoked(&two, PKI_REASON_KEY_COMPROMISE);
-    pki_clerk_hint(clerk, "ca", 2);
+    pki_clerk_hint(clerk, "ca", 2, NULL, 0);
     next = test_next(PKI_LIST_DELTA, delta);
     ok(next > delta && test_read(PKI_LIST_DELTA, &crl), "a new delta");
     is_int(crl.plan.base, full, "on the same base");
@@ -194,7 +260,7 @@ test_delta(void)
     clerk = test_clerk(&conf, 1, NULL, 0, 0);
     ok(test_quiet(PKI_LIST_DELTA, next, 300), "nothing new, no delta");
     test_revoked(&one, PKI_REASON_SUPERSEDED);
-    pki_clerk_hint(clerk, "ca", 2);
+    pki_clerk_hint(clerk, "ca", 2, NULL, 0);
     delta = test_next(PKI_LIST_DELTA, next);
     ok(delta > next && test_read(PKI_LIST_DELTA, &crl), "one more");
     is_int(crl.plan.base, full, "still on that base");
@@ -260,6 +326,7 @@ main(void)
     test_open();
 
     test_manual();
+    test_named();
     test_renewal();
     test_delta();
     test_broken();

@@ -136,7 +136,7 @@ test_directory(void)
 
     serial = test_device(8);
     test_revoked(&serial, PKI_REASON_CERTIFICATE_HOLD);
-    pki_clerk_hint(clerk, "ca", 2);
+    pki_clerk_hint(clerk, "ca", 2, NULL, 0);
     number = test_list(number, 5, "one more by hand");
     pki_clerk_hint_object(clerk, NULL, 0);
     ok(test_quiet(PKI_LIST_FULL, number, 400), "a change of nothing");
@@ -149,7 +149,7 @@ test_directory(void)
     serial = test_serial(2);
     test_revoked(&serial, PKI_REASON_SUPERSEDED);
     pki_clerk_hint_object(clerk, NULL, 0);
-    pki_clerk_hint(clerk, "ca", 2);
+    pki_clerk_hint(clerk, "ca", 2, NULL, 0);
     number = test_list(number, 6, "an overdue directory");
 
     test_set("HSET pki:{dir}:sync push.at %lld", (long long) time(NULL));

@@ -32,7 +32,7 @@ test_takeover(void)
     pki_clerk_stats(second, 0, &stats);
     is_int(stats.holder, 0, "only one holds the lease");
 
-    pki_clerk_hint(second, "ca", 2);
+    pki_clerk_hint(second, "ca", 2, NULL, 0);
     ok(test_quiet(PKI_LIST_FULL, number, 200), "the other makes nothing");
     test_revoked(&two, PKI_REASON_SUPERSEDED);
     test_end(first, "the holder");
@@ -54,7 +54,7 @@ test_takeover(void)
     test_set("SET pki:{ca}:crl-lease robber PX 1500");
     (void) usleep(200 * 1000);
     test_revoked(&test_view.ca->serial, PKI_REASON_SUPERSEDED);
-    pki_clerk_hint(first, "ca", 2);
+    pki_clerk_hint(first, "ca", 2, NULL, 0);
     ok(test_quiet(PKI_LIST_FULL, next, 500), "not while another has it");
     is_int(test_mail(first, "another process makes the lists now"), 1,
            "which is told");
@@ -128,7 +128,7 @@ test_stops(void)
         begun = test_ms();
         pki_clerk_stop(clerk);
         pki_clerk_stop(clerk);
-        pki_clerk_hint(clerk, "ca", 2);
+        pki_clerk_hint(clerk, "ca", 2, NULL, 0);
         pki_clerk_hint_object(clerk, NULL, 0);
         pki_clerk_want(clerk, 0);
         pki_clerk_destroy(clerk);
@@ -200,7 +200,7 @@ test_outage(void)
     number = test_next(PKI_LIST_FULL, 0);
 
     pki_test_redis_kill(SIGKILL);
-    pki_clerk_hint(clerk, "ca", 2);
+    pki_clerk_hint(clerk, "ca", 2, NULL, 0);
     (void) usleep(1500 * 1000);
     is_int(test_mail(clerk, "crl \"ca\": no reply") > 1, 0,
            "at most one letter for one cause");
