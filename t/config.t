@@ -415,6 +415,7 @@ profile('bind twice', 'bind', 'bind dc; bind dc;');
 profile('subject: empty', 'subject', 'subject a "";');
 profile('san: of no type', '*.example', 'san *.example;');
 profile('eku', 'nothing', 'eku clientAuth nothing;');
+profile('eku: a pattern of a name', 'client*', 'eku client*;');
 profile('default_eku', '1.x', 'default_eku 1.x;');
 profile('default_key_usage', 'keyCertSign',
         'default_key_usage digitalSignature keyCertSign;');

@@ -318,6 +318,17 @@ refused(enroll('self', token => jwt(%ann, upn => 'bob@corp.example'),
                @others), 403, qr/own/, "another's name, her own object");
 refused(enroll('self', token => jwt(oid => $ann->{id}, appid => $nobody),
                @own), 403, qr/user/, 'a token without a user');
+issued(enroll('self', token => jwt(upn => $ann{upn}), @own), $ann->{id},
+       'a token without an object: the name counts');
+refused(enroll('self', token => jwt(upn => $ann{upn}),
+               subject => [[CN => $hers->{id}]]), 403, qr/own devices/,
+        'but tells nothing of devices');
+refused(enroll('self', token => $anns, san => $own[3],
+               subject => [[CN => 'Ann'], [CN => $managed->{id}]]), 403,
+        qr/name/, 'the id of a device that is not hers, beside her name');
+refused(enroll('self', token => $anns, subject => [[CN => $hers->{id}]],
+               san => [[uri => "IntuneDeviceId://$managed->{id}"]]), 403,
+        qr/name/, 'or beside her device');
 refused(enroll('unbound', token => $anns, @own), 403, qr/self-service/i,
         'nothing that is not bound');
 

@@ -211,5 +211,41 @@ ok(wait_until(10, sub {
     http_read(post($few, '/api/csr'), 'POST')->{status} == 200
 }), 'issued again');
 ok($few->status->{enrolment}{failed} > 0, 'failures are counted');
+$few->stop;
+
+
+# a Redis, then a worker, killed in the middle: who has a certificate finds it
+# on record
+
+$t->allow(qr/worker process \d+ exited on signal 9/);
+
+for my $victim (qw(Redis worker)) {
+    my $host = server(workers => 2, http => 'pki_signatures 100;');
+
+    @sockets = map { post($host, '/slow/csr') } 1 .. 40;
+    @replies = (http_read($sockets[0], 'POST'));
+
+    if ($victim eq 'Redis') {
+        $t->redis_stop('redis', 'KILL');
+        $t->redis;
+
+    } else {
+        kill 'KILL', ($host->workers)[0];
+    }
+
+    push @replies, map { http_read($_, 'POST') } @sockets[1 .. $#sockets];
+    @served = grep { $_->{status} == 200 } @replies;
+    ok(@served > 0, "$victim killed: " . @served . ' of 40 have one');
+    ok($host->ready, 'ready');
+
+    my @lost = grep {
+        ($host->ask("$dir/slow.pem", file_of($_))->{cert} // '') ne 'good'
+    } @served;
+
+    is(scalar @lost, 0, 'OCSP: each good');
+    is(http_read(post($host, '/slow/csr'), 'POST')->{status}, 200,
+       'issued again');
+    $host->stop;
+}
 
 $t->done;

@@ -280,20 +280,66 @@ refused(renew($again, $key, $csr->pem), 403, qr/revoked/, 'on hold');
 is($n->revoke($manage, $cert, 1)->{status}, 200, 'one is revoked');
 refused(renew($cert, $key, $csr->pem), 403, qr/revoked/, 'revoked');
 
-my $old = short_lived();
+# what no client has been given
 
-refused(est('', $csr->pem, uri => '/header/simplereenroll', token => undef,
-            headers => { 'X-Client-Cert' => one_line($old) }),
-        403, qr/not valid now/, 'expired');
+for (['sub', qr/CAs/, ext => "basicConstraints=critical,CA:TRUE\n"],
+     ['signer', qr/CAs/, ext => "keyUsage=critical,keyCertSign\n"],
+     ['responder', qr/1\.3\.6\.1\.5\.5\.7\.3\.9/, ext =>
+      "extendedKeyUsage=OCSPSigning\n"],
+     ['account', qr/alternative name/, ext => 'subjectAltName='
+      . "URI:tag:microsoft.com,2022-09-14:sid:S-1-5-21-1\n"])
+{
+    my ($name, $like, @how) = @$_;
+    my $file = $t->cert($ca, $name, @how);
 
-sub short_lived {
-    my $file = "$dir/expired.pem";
+    $t->record('demo', $file);
+    refused(from_proxy($file), 403, $like, "a certificate: $name");
+}
 
-    run_ok('faketime', '-f', '-400d', 'openssl', 'x509', '-req', '-in',
+# a CA of the same name, and a certificate of today's CA for tomorrow
+
+run_ok('openssl', 'x509', '-in', $ca, '-signkey', $leaf, '-out',
+       "$dir/twin.pem");
+spew("$dir/twin.key", slurp($leaf));
+
+my $twins = $t->cert("$dir/twin.pem", 'twins');
+
+$t->record('demo', $twins);
+refused(from_proxy($twins), 403, qr/not issued here/,
+        'of a CA that has the name of ours');
+refused(from_proxy("$dir/twin.pem"), 403, qr/not issued here/, 'that CA');
+refused(from_proxy($ca), 403, qr/kind|CAs/, 'our CA itself');
+
+my $tomorrow = signed_at('+1d', 'tomorrow');
+
+$t->record('demo', $tomorrow);
+refused(from_proxy($tomorrow), 403, qr/not valid now/, 'not valid yet');
+
+my $old = signed_at('-400d', 'expired');
+
+$t->record('demo', $old);
+
+refused(from_proxy($old), 403, qr/not valid now/, 'expired');
+
+sub signed_at {
+    my ($when, $name) = @_;
+
+    my $file = "$dir/$name.pem";
+
+    run_ok('faketime', '-f', $when, 'openssl', 'x509', '-req', '-in',
            "$dir/unknown.pem.csr", '-CA', $ca, '-CAkey', "$dir/ca.key",
            '-days', 30, '-set_serial', '0x' . $t->serial, '-out', $file);
 
     return $file;
+}
+
+sub from_proxy {
+    my ($file) = @_;
+
+    return est('', $csr->pem, uri => '/header/simplereenroll',
+               token => undef, headers => {
+        'X-Client-Cert' => one_line($file),
+    });
 }
 
 

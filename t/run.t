@@ -103,7 +103,7 @@ my $sh = "set -e\n" . join "\n", $calls =~ /^    (.*)/mg;
 $sh =~ s{\.build/demo}{$dir}g;
 $sh =~ s{127\.0\.0\.1:8080}{127.0.0.1:$port}g;
 
-cmp_ok($sh =~ s{\bcurl }{curl -fsS }g, '>=', 12, 'the calls in README');
+is($sh =~ s{\bcurl }{curl -fsS }g, 33, 'the calls in README');
 
 my ($failed, $replies) = run('sh', '-c', $sh);
 
@@ -116,6 +116,18 @@ like($replies, qr/"status":"good".*"revocationReason":"CertificateHold"
 like($replies, qr/"result":"wouldRevoke".*"complete":true
                   .*"result":"imported".*"result":"same".*"same":1
                   .*"openapi":\ "3\.0\.3"/xs, 'of many, too');
+like($replies, qr/Certificate\ Revocation\ List.*nextUpdate=
+                  .*"items":.*"items":/xs, 'the list, and what Intune has');
+
+for (['new.cer', 'DER', 'new.example.com'],
+     ['new.pem', 'PEM', 'new.example.com'], ['est.pem', 'PEM', 'Demo CA'],
+     ['ca.cer', 'DER', 'Demo CA'])
+{
+    my ($file, $form, $name) = @$_;
+
+    like(run_ok('openssl', 'x509', '-inform', $form, '-in', "$dir/$file",
+                '-noout', '-subject'), qr/CN = \Q$name\E$/, "$file is there");
+}
 
 
 # the commands that it prints, as a shell takes them

@@ -54,6 +54,8 @@ static pki_rc_t pki_claim_self_subject(const pki_claim_t *claim,
     const X509_NAME *subject, const char *user);
 static int pki_claim_own(const pki_claim_t *claim, const char *upn,
     const char *user);
+static int pki_claim_own_uri(const pki_claim_t *claim, const char *uri);
+static int pki_claim_bound(const pki_claim_t *claim, const char *text);
 static pki_rc_t pki_claim_memory(pki_err_t *err);
 
 
@@ -614,7 +616,8 @@ pki_claim_self_sans(const pki_claim_t *claim, const GENERAL_NAMES *sans,
             return rc == PKI_ERROR ? PKI_ERROR : PKI_INVALID;
         }
 
-        own = gn->type == GEN_URI
+        own = (gn->type == GEN_URI
+               && pki_claim_own_uri(claim, text + sizeof("URI:") - 1))
               || (gn->type == GEN_EMAIL
                   && strcasecmp(text + sizeof("email:") - 1, user) == 0)
               || (gn->type == GEN_OTHERNAME
@@ -632,28 +635,23 @@ pki_claim_self_sans(const pki_claim_t *claim, const GENERAL_NAMES *sans,
 
 
 /*
- * A CN may be anything but somebody else's address: the device's GUID, a
- * display name.
+ * A value may be anything but somebody else's address or device: a display
+ * name, the device's own GUID.
  */
 
 static pki_rc_t
 pki_claim_self_subject(const pki_claim_t *claim, const X509_NAME *subject,
     const char *user)
 {
-    int               i, nid, own;
+    int               i, own;
     char             *text;
+    size_t            n, len;
     pki_rc_t          rc;
+    unsigned char     guid[PKI_SERIAL_PAYLOAD];
     X509_NAME_ENTRY  *entry;
 
     for (i = 0; i < X509_NAME_entry_count(subject); i++) {
         entry = X509_NAME_get_entry(subject, i);
-        nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry));
-
-        if (nid != NID_commonName && nid != NID_userId
-            && nid != NID_pkcs9_emailAddress)
-        {
-            continue;
-        }
 
         rc = pki_name_string(X509_NAME_ENTRY_get_data(entry), &text);
 
@@ -661,7 +659,13 @@ pki_claim_self_subject(const pki_claim_t *claim, const X509_NAME *subject,
             return rc;
         }
 
+        len = strlen(text);
         own = strchr(text, '@') == NULL || pki_claim_own(claim, text, user);
+
+        for (n = 0; own && n + PKI_CLAIM_GUID <= len; n++) {
+            own = pki_guid_from_text(text + n, PKI_CLAIM_GUID, guid) != PKI_OK
+                  || pki_claim_bound(claim, text + n);
+        }
 
         OPENSSL_free(text);
 
@@ -679,15 +683,32 @@ pki_claim_self_subject(const pki_claim_t *claim, const X509_NAME *subject,
 static int
 pki_claim_own(const pki_claim_t *claim, const char *upn, const char *user)
 {
+    return strcasecmp(upn, user) == 0
+           || (strlen(upn) > PKI_CLAIM_GUID && upn[PKI_CLAIM_GUID] == '@'
+               && pki_claim_bound(claim, upn));
+}
+
+
+/* what reads it takes the device from it, whatever the CN is */
+
+static int
+pki_claim_own_uri(const pki_claim_t *claim, const char *uri)
+{
+    return strlen(uri) == sizeof(PKI_CLAIM_URI) - 1 + PKI_CLAIM_GUID
+           && strncasecmp(uri, PKI_CLAIM_URI, sizeof(PKI_CLAIM_URI) - 1) == 0
+           && pki_claim_bound(claim, uri + sizeof(PKI_CLAIM_URI) - 1);
+}
+
+
+/* is the GUID that the text begins with that of the device? */
+
+static int
+pki_claim_bound(const pki_claim_t *claim, const char *text)
+{
     unsigned char  guid[PKI_SERIAL_PAYLOAD];
 
-    if (strcasecmp(upn, user) == 0) {
-        return 1;
-    }
-
     return claim->binding.kind == PKI_KIND_DEVICE
-           && strlen(upn) > PKI_CLAIM_GUID && upn[PKI_CLAIM_GUID] == '@'
-           && pki_guid_from_text(upn, PKI_CLAIM_GUID, guid) == PKI_OK
+           && pki_guid_from_text(text, PKI_CLAIM_GUID, guid) == PKI_OK
            && memcmp(guid, claim->binding.payload, PKI_SERIAL_PAYLOAD) == 0;
 }
 

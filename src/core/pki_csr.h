@@ -130,7 +130,8 @@ pki_rc_t pki_claim_user(pki_claim_t *claim, const char *id);
  * What a user may ask for in self-service, as far as the request tells: each
  * UPN and e-mail address, also in the subject, is `user`, in any case; a
  * device certificate may also have the device's id as the first half of a
- * UPN; no host names or IP addresses.  To be called before pki_claim_user();
+ * UPN and in a URI IntuneDeviceId://; no other device's id, no host names, IP
+ * addresses or other URIs.  To be called before pki_claim_user();
  * who owns the device is the caller's question.  PKI_INVALID with a sentence.
  */
 pki_rc_t pki_claim_self(const pki_claim_t *claim, const pki_csr_t *csr,

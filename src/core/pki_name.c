@@ -27,6 +27,7 @@
     ((XN_FLAG_RFC2253 & ~(XN_FLAG_DN_REV | ASN1_STRFLGS_ESC_MSB)))
 
 
+static int pki_name_ascii(const ASN1_STRING *string);
 static pki_rc_t pki_name_prefixed(const char *prefix,
     const ASN1_STRING *value, int ascii, char **text);
 static pki_rc_t pki_name_address(const ASN1_OCTET_STRING *ip, char **text);
@@ -52,6 +53,19 @@ pki_name_string(const ASN1_STRING *string, char **text)
         return PKI_INVALID;
     }
 
+    /* Latin-1 by its type, UTF-8 to many: nobody can say who is meant */
+
+    switch (ASN1_STRING_type(string)) {
+
+    case V_ASN1_PRINTABLESTRING:
+    case V_ASN1_IA5STRING:
+    case V_ASN1_T61STRING:
+
+        if (!pki_name_ascii(string)) {
+            return PKI_INVALID;
+        }
+    }
+
     utf8 = NULL;
     len = ASN1_STRING_to_UTF8(&utf8, string);
 
@@ -69,6 +83,24 @@ pki_name_string(const ASN1_STRING *string, char **text)
     *text = (char *) utf8;
 
     return PKI_OK;
+}
+
+
+static int
+pki_name_ascii(const ASN1_STRING *string)
+{
+    int                   i;
+    const unsigned char  *p;
+
+    p = ASN1_STRING_get0_data(string);
+
+    for (i = 0; i < ASN1_STRING_length(string); i++) {
+        if (p[i] > 0x7f) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

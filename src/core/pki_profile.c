@@ -23,6 +23,7 @@
 #define PKI_PROFILE_SID_URI   "URI:tag:microsoft.com,2022-09-14:sid:"
 #define PKI_PROFILE_CLIENT    "1.3.6.1.5.5.7.3.2"
 #define PKI_PROFILE_OCSP      "1.3.6.1.5.5.7.3.9"
+#define PKI_PROFILE_ANY       "2.5.29.37.0"
 
 
 static pki_rc_t pki_profile_subject(const pki_profile_t *profile,
@@ -41,8 +42,11 @@ static const char *pki_profile_wrong_self(const pki_profile_t *profile,
     const char *oid);
 static int pki_profile_exact(const pki_profile_t *profile, const char *oid);
 static int pki_profile_same(char a, char b);
+static int pki_profile_match(const pki_patterns_t *patterns, const char *text,
+    size_t len, int parts);
 static int pki_pattern_match(const char *pattern, const char *text,
-    size_t len);
+    size_t len, int parts);
+static int pki_pattern_part(const char *text, const char *p);
 
 
 static const struct {
@@ -64,7 +68,7 @@ static const struct {
     { "msEFS", "1.3.6.1.4.1.311.10.3.4" },
     { "msDocumentSigning", "1.3.6.1.4.1.311.10.3.12" },
     { "remoteDesktop", "1.3.6.1.4.1.311.54.1.2" },
-    { "anyExtendedKeyUsage", "2.5.29.37.0" }
+    { "anyExtendedKeyUsage", PKI_PROFILE_ANY }
 };
 
 #define PKI_PROFILE_EKU_ROWS                                                  \
@@ -101,6 +105,11 @@ pki_profile_check(const pki_profile_t *profile, const pki_csr_t *csr,
     }
 
     rc = pki_profile_subject(profile, csr, err);
+
+    if (rc == PKI_OK && self && profile->sid && csr->sid != NULL) {
+        pki_err_set(err, "self-service has no security identifier of choice");
+        rc = PKI_INVALID;
+    }
 
     if (rc == PKI_OK) {
         rc = pki_profile_names(profile, csr, err);
@@ -144,7 +153,8 @@ pki_profile_subject(const pki_profile_t *profile, const pki_csr_t *csr,
         rc = PKI_INVALID;
 
     } else if (profile->subjects.n > 0
-               && !pki_patterns_match(&profile->subjects, text, strlen(text)))
+               && !pki_profile_match(&profile->subjects, text, strlen(text),
+                                     1))
     {
         pki_err_set(err, "the subject \"%.*s\" is not allowed here",
                     PKI_PROFILE_SHOWN, text);
@@ -283,6 +293,7 @@ pki_profile_wrong_eku(const pki_profile_t *profile, const char *oid)
     }
 
     if (strcmp(oid, PKI_PROFILE_OCSP) == 0
+        || strcmp(oid, PKI_PROFILE_ANY) == 0
         || (profile->ekus.n > 0
             && !pki_patterns_match(&profile->ekus, oid, strlen(oid))))
     {
@@ -329,10 +340,18 @@ int
 pki_patterns_match(const pki_patterns_t *patterns, const char *text,
     size_t len)
 {
+    return pki_profile_match(patterns, text, len, 0);
+}
+
+
+static int
+pki_profile_match(const pki_patterns_t *patterns, const char *text,
+    size_t len, int parts)
+{
     unsigned  i;
 
     for (i = 0; i < patterns->n; i++) {
-        if (pki_pattern_match(patterns->patterns[i], text, len)) {
+        if (pki_pattern_match(patterns->patterns[i], text, len, parts)) {
             return 1;
         }
     }
@@ -343,15 +362,19 @@ pki_patterns_match(const pki_patterns_t *patterns, const char *text,
 
 /*
  * The last star takes one octet more whenever the rest does not fit, which
- * is enough: what an earlier one took need never be given back.
+ * is enough: what an earlier one took need never be given back.  In a text
+ * of parts a star stays in its own, or else "CN=*.example.com" would also
+ * let "CN=admin,CN=a.example.com" pass.
  */
 
 static int
-pki_pattern_match(const char *pattern, const char *text, size_t len)
+pki_pattern_match(const char *pattern, const char *text, size_t len,
+    int parts)
 {
-    const char  *p, *end, *star, *back;
+    const char  *p, *begin, *end, *star, *back;
 
     p = pattern;
+    begin = text;
     end = text + len;
     star = NULL;
     back = text;
@@ -364,13 +387,16 @@ pki_pattern_match(const char *pattern, const char *text, size_t len)
             continue;
         }
 
-        if (*p != '\0' && pki_profile_same(*p, *text)) {
+        if (*p != '\0' && pki_profile_same(*p, *text)
+            && (!parts || pki_pattern_part(pattern, p)
+                          == pki_pattern_part(begin, text)))
+        {
             p++;
             text++;
             continue;
         }
 
-        if (star == NULL) {
+        if (star == NULL || (parts && pki_pattern_part(begin, back))) {
             return 0;
         }
 
@@ -383,6 +409,25 @@ pki_pattern_match(const char *pattern, const char *text, size_t len)
     }
 
     return *p == '\0';
+}
+
+
+/* does a part of a name end here?  RFC 4514, 2.1, 2.2 and 2.4 */
+
+static int
+pki_pattern_part(const char *text, const char *p)
+{
+    size_t  n;
+
+    if (*p != ',' && *p != '+') {
+        return 0;
+    }
+
+    for (n = 0; p > text && p[-1] == '\\'; p--) {
+        n++;
+    }
+
+    return n % 2 == 0;
 }
 
 

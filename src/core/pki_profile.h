@@ -6,8 +6,8 @@
  * Allow-lists are patterns in which '*' stands for any octets, so that
  * "dns:*.example.com" also allows a wildcard of that domain; comparison is
  * without regard to case.  An empty list allows everything of its kind but
- * the usage OCSPSigning, which would let its holder answer for the CA: that
- * one must be spelled out.
+ * the usages OCSPSigning, which would let its holder answer for the CA, and
+ * anyExtendedKeyUsage: these must be spelled out.
  */
 
 #ifndef PKI_PROFILE_H
@@ -34,7 +34,8 @@ typedef struct {
     unsigned          keys;         /* PKI_KEYS_* that may be certified */
 
     pki_patterns_t    subjects;     /* "CN=x,O=y": of the subject as RFC 4514
-                                       text, in the order of the request */
+                                       text, in the order of the request; '*'
+                                       stays within one value */
     pki_patterns_t    names;        /* "dns:*.example.com", "ip:10.*",
                                        "ip:2001:db8:0:0:*", "email:", "uri:",
                                        "upn:"; of a request's SANs */
@@ -63,8 +64,8 @@ int pki_patterns_match(const pki_patterns_t *patterns, const char *text,
  * May the request, or renewal, have what it asks for, and is it fit for a
  * certificate?  Each text is not empty and free of control characters, names
  * are of the form of their kind.  PKI_INVALID with a sentence that names what
- * is not allowed.  `self` also applies a rule of self-service: ClientAuth
- * only; see pki_claim_self() for the names.
+ * is not allowed.  `self` also applies rules of self-service: ClientAuth
+ * only, no SID; see pki_claim_self() for the names.
  */
 pki_rc_t pki_profile_check(const pki_profile_t *profile, const pki_csr_t *csr,
     int self, pki_err_t *err);

@@ -326,7 +326,10 @@ pki_clerk_collect_manual(pki_clerk_job_t *job)
 }
 
 
-/* One for each entry; what the last list asked for is not asked again. */
+/*
+ * One for each entry.  What the last list has found is not asked for again;
+ * what it has not is with each renewal, for it may be recorded by then.
+ */
 
 static pki_rc_t
 pki_clerk_collect_ends(pki_clerk_job_t *job)
@@ -357,7 +360,9 @@ pki_clerk_collect_ends(pki_clerk_job_t *job)
             }
         }
 
-        if (k < job->nends && order == 0) {
+        if (k < job->nends && order == 0
+            && (job->ends[k].end || !job->again))
+        {
             ends[i].end = job->ends[k].end;
             continue;
         }
@@ -473,15 +478,18 @@ pki_clerk_collect_text(void *data, pki_store_result_t result,
         return;
     }
 
+    if (values[0].len == 0) {
+        pki_clerk_told(job, PKI_STORE_FAILED,
+                       "a page of the book is not there");
+        return;
+    }
+
     if (values[0].len > job->size) {
         pki_clerk_told(job, PKI_STORE_FAILED, "a page that is too large");
         return;
     }
 
-    if (values[0].len) {
-        memcpy(job->text, values[0].data, values[0].len);
-    }
-
+    memcpy(job->text, values[0].data, values[0].len);
     job->len = values[0].len;
 }
 

@@ -306,12 +306,14 @@ pki_clerk_crl_drop(pki_clerk_job_t *job)
 {
     OPENSSL_free(job->base.entries);
     OPENSSL_free(job->last.entries);
+    OPENSSL_free(job->gone.entries);
     OPENSSL_free(job->now.entries);
     OPENSSL_free(job->ends);
     OPENSSL_free(job->text);
 
     memset(&job->base, 0, sizeof(pki_clerk_list_t));
     memset(&job->last, 0, sizeof(pki_clerk_list_t));
+    memset(&job->gone, 0, sizeof(pki_clerk_list_t));
     memset(&job->now, 0, sizeof(pki_clerk_list_t));
 
     job->ends = NULL;
@@ -545,18 +547,19 @@ pki_clerk_crl_fetch(pki_clerk_job_t *job, pki_list_e which)
 }
 
 
-/* Two sorted lists into a new one. */
+/* Two sorted lists into a new one, and what it lacks. */
 
 static pki_rc_t
 pki_clerk_crl_apply(pki_clerk_job_t *job, const pki_clerk_list_t *delta)
 {
     int                     order;
     size_t                  i, k;
-    pki_clerk_list_t       *last;
+    pki_clerk_list_t       *last, *list;
     const pki_crl_entry_t  *entry;
 
     last = &job->last;
     last->n = 0;
+    job->gone.n = 0;
     k = 0;
 
     for (i = 0; i < job->base.n || k < delta->n; /* void */ ) {
@@ -574,9 +577,10 @@ pki_clerk_crl_apply(pki_clerk_job_t *job, const pki_clerk_list_t *delta)
 
         entry = order < 0 ? &job->base.entries[i] : &delta->entries[k];
 
-        if ((order < 0 || entry->reason != PKI_REASON_REMOVE_FROM_CRL)
-            && pki_clerk_list_add(job, last, entry) != PKI_OK)
-        {
+        list = order >= 0 && entry->reason == PKI_REASON_REMOVE_FROM_CRL
+               ? &job->gone : last;
+
+        if (pki_clerk_list_add(job, list, entry) != PKI_OK) {
             return PKI_ERROR;
         }
 

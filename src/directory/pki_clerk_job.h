@@ -70,6 +70,8 @@ typedef struct {
     unsigned          news:1;       /* something is not as the last list says */
     unsigned          pass:1;       /* all pages are to be gone through */
     unsigned          passed:1;     /* and were, in this list */
+    unsigned          again:1;      /* ends that were not known are asked for
+                                       again */
     long long         due;          /* of the clock that only goes on */
     long long         lease_at;     /* it is to be renewed then */
     long long         wanted_at;    /* a list is; 0: it is not */
@@ -80,6 +82,7 @@ typedef struct {
     pki_list_info_t   info[PKI_LIST_N];     /* what is published */
     pki_clerk_list_t  base;         /* the entries of the full one */
     pki_clerk_list_t  last;         /* and as the delta changes them */
+    pki_clerk_list_t  gone;         /* those that the delta removes */
     pki_clerk_list_t  now;          /* what is being collected */
     pki_clerk_end_t  *ends;         /* by serial; of what was collected last */
     size_t            nends;

@@ -23,6 +23,9 @@
 
 static pki_rc_t pki_clerk_make_changes(pki_clerk_job_t *job,
     const pki_clerk_list_t *from, pki_clerk_list_t *delta);
+static pki_rc_t pki_clerk_make_delta(pki_clerk_job_t *job);
+static pki_rc_t pki_clerk_make_gone(pki_clerk_job_t *job,
+    const pki_clerk_list_t *from, pki_clerk_list_t *delta);
 static pki_rc_t pki_clerk_make_public(pki_clerk_job_t *job, pki_list_e which,
     const pki_clerk_list_t *list);
 static long long pki_clerk_make_cpu(void);
@@ -56,6 +59,7 @@ pki_clerk_make(pki_clerk_job_t *job)
     job->pass = job->pass && !job->passed;
     job->news = full || stale || job->passed || job->whole;
     job->whole = 0;
+    job->again = full;
 
     if (!job->news && pki_clerk_collect_news(job) != PKI_OK) {
         return PKI_ERROR;
@@ -93,16 +97,13 @@ pki_clerk_make(pki_clerk_job_t *job)
 
         if (rc == PKI_OK) {
             rc = pki_clerk_list_copy(job, &job->base, &job->now);
+            job->gone.n = 0;
+            job->last.n = 0;
         }
     }
 
     if (rc == PKI_OK && delta) {
-        rc = pki_clerk_make_changes(job, &job->base, &changes);
-
-        if (rc == PKI_OK) {
-            rc = pki_clerk_make_public(job, PKI_LIST_DELTA, &changes);
-            OPENSSL_free(changes.entries);
-        }
+        rc = pki_clerk_make_delta(job);
     }
 
     if (rc == PKI_OK && (full || delta)) {
@@ -174,6 +175,81 @@ pki_clerk_make_changes(pki_clerk_job_t *job, const pki_clerk_list_t *from,
 
     delta->n = pki_crl_delta(from->entries, from->n, job->now.entries,
                              job->now.n, job->at, delta->entries);
+
+    return PKI_OK;
+}
+
+
+/*
+ * What is not revoked now, but was so by an earlier delta of this base, is
+ * told to be gone as long as the base stays (RFC 5280, 5.2.4).
+ */
+
+static pki_rc_t
+pki_clerk_make_delta(pki_clerk_job_t *job)
+{
+    size_t            i, n;
+    pki_rc_t          rc;
+    pki_clerk_list_t  delta;
+
+    rc = pki_clerk_make_changes(job, &job->base, &delta);
+    n = delta.n;
+
+    if (rc == PKI_OK) {
+        rc = pki_clerk_make_gone(job, &job->gone, &delta);
+    }
+
+    if (rc == PKI_OK) {
+        rc = pki_clerk_make_gone(job, &job->last, &delta);
+    }
+
+    if (rc == PKI_OK && delta.n > n) {
+        delta.n = pki_crl_sort(delta.entries, delta.n);
+    }
+
+    if (rc == PKI_OK) {
+        rc = pki_clerk_make_public(job, PKI_LIST_DELTA, &delta);
+    }
+
+    if (rc == PKI_OK) {
+        job->gone.n = 0;
+    }
+
+    for (i = 0; i < delta.n && rc == PKI_OK; i++) {
+        if (delta.entries[i].reason == PKI_REASON_REMOVE_FROM_CRL) {
+            rc = pki_clerk_list_add(job, &job->gone, &delta.entries[i]);
+        }
+    }
+
+    OPENSSL_free(delta.entries);
+
+    return rc;
+}
+
+
+/* Those of a list that neither the base nor what was collected has. */
+
+static pki_rc_t
+pki_clerk_make_gone(pki_clerk_job_t *job, const pki_clerk_list_t *from,
+    pki_clerk_list_t *delta)
+{
+    size_t           i;
+    pki_crl_entry_t  entry;
+
+    memset(&entry, 0, sizeof(pki_crl_entry_t));
+    entry.at = job->at;
+    entry.reason = PKI_REASON_REMOVE_FROM_CRL;
+
+    for (i = 0; i < from->n; i++) {
+        entry.serial = from->entries[i].serial;
+
+        if (pki_clerk_list_find(&job->base, &entry.serial) == NULL
+            && pki_clerk_list_find(&job->now, &entry.serial) == NULL
+            && pki_clerk_list_add(job, delta, &entry) != PKI_OK)
+        {
+            return PKI_ERROR;
+        }
+    }
 
     return PKI_OK;
 }

@@ -153,7 +153,7 @@ ngx_http_pki_crl_body_handler(ngx_http_request_t *r)
     }
 
     rc = ngx_http_pki_list_ask(r, crl.mcf, crl.issuer, crl.which,
-                               ngx_http_pki_crl_told);
+                               crl.pem, ngx_http_pki_crl_told);
     if (rc == NGX_AGAIN) {
         return;
     }
@@ -292,7 +292,7 @@ ngx_http_pki_crl_named(ngx_str_t *rest, ngx_http_pki_crl_t *crl)
 static ngx_int_t
 ngx_http_pki_crl_send(ngx_http_request_t *r)
 {
-    ngx_str_t             text, *pem;
+    ngx_str_t             text;
     ngx_http_pki_crl_t    crl;
     ngx_http_pki_file_t   file;
     ngx_http_pki_list_t  *list;
@@ -315,13 +315,12 @@ ngx_http_pki_crl_send(ngx_http_request_t *r)
     file.age = list->info.next_update - ngx_time();
 
     if (crl.pem) {
-        pem = ngx_http_pki_list_pem(list);
+        text = list->pem;
 
-        if (pem->len == 0) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        if (text.len == 0) {
+            return ngx_http_pki_crl_later(r);
         }
 
-        text = *pem;
         file.type = pem_type;
         file.variant = "-pem";
         file.ending = NULL;

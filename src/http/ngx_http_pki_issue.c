@@ -29,6 +29,10 @@ static ngx_int_t ngx_http_pki_issue_sign(ngx_http_request_t *r,
 
 static ngx_int_t ngx_http_pki_issue_write(ngx_http_request_t *r,
     ngx_http_pki_enroll_t *e, const pki_cert_text_t *text);
+static void ngx_http_pki_issue_row(ngx_http_pki_enroll_t *e,
+    const pki_cert_text_t *text, pki_row_t *row,
+    pki_object_id_t objects[PKI_BINDING_OBJECTS]);
+static void ngx_http_pki_issue_text(pki_bytes_t *bytes, const char *text);
 static void ngx_http_pki_issue_written(void *data, pki_store_result_t result,
     long long n, const char *error);
 static void ngx_http_pki_issue_recorded(ngx_http_request_t *r, ngx_uint_t n,
@@ -132,7 +136,6 @@ ngx_http_pki_issue_write(ngx_http_request_t *r, ngx_http_pki_enroll_t *e,
     const pki_cert_text_t *text)
 {
     char                           from[NGX_SOCKADDR_STRLEN + 1];
-    unsigned                       i, n;
     pki_row_t                      row;
     pki_actor_t                    actor;
     pki_object_id_t                objects[PKI_BINDING_OBJECTS];
@@ -157,33 +160,7 @@ ngx_http_pki_issue_write(ngx_http_request_t *r, ngx_http_pki_enroll_t *e,
     record->len = pki_owner_cert(record->owner, (char *) e->issuer->name.data,
                                  &e->serial);
 
-    ngx_memzero(&row, sizeof(pki_row_t));
-
-    row.status = PKI_REASON_NONE;
-    row.serial = e->serial;
-    row.not_before = text->not_before;
-    row.not_after = text->not_after;
-    row.issued = ngx_time();
-    row.source = (unsigned) e->profile->source;
-    row.kind = e->claim.binding.kind;
-
-    row.thumbprint.data = (u_char *) text->thumbprint;
-    row.thumbprint.len = ngx_strlen(text->thumbprint);
-    row.subject.data = (u_char *) text->subject;
-    row.subject.len = ngx_strlen(text->subject);
-    row.sans.data = (u_char *) text->sans;
-    row.sans.len = ngx_strlen(text->sans);
-    row.upn.data = (u_char *) text->upn;
-    row.upn.len = ngx_strlen(text->upn);
-    row.requester.data = (u_char *) e->requester;
-    row.requester.len = ngx_strlen(e->requester);
-
-    n = pki_binding_objects(&e->claim.binding, objects);
-
-    for (i = 0; i < n; i++) {
-        row.objects[i].data = (u_char *) objects[i].id;
-        row.objects[i].len = ngx_strlen(objects[i].id);
-    }
+    ngx_http_pki_issue_row(e, text, &row, objects);
 
     entry.row = &row;
     entry.der.data = e->der;
@@ -202,6 +179,44 @@ ngx_http_pki_issue_write(ngx_http_request_t *r, ngx_http_pki_enroll_t *e,
                     ngx_http_pki_issue_written, record);
 
     return NGX_BUSY;
+}
+
+
+static void
+ngx_http_pki_issue_row(ngx_http_pki_enroll_t *e, const pki_cert_text_t *text,
+    pki_row_t *row, pki_object_id_t objects[PKI_BINDING_OBJECTS])
+{
+    unsigned  i, n;
+
+    ngx_memzero(row, sizeof(pki_row_t));
+
+    row->status = PKI_REASON_NONE;
+    row->serial = e->serial;
+    row->not_before = text->not_before;
+    row->not_after = text->not_after;
+    row->issued = ngx_time();
+    row->source = (unsigned) e->profile->source;
+    row->kind = e->claim.binding.kind;
+
+    ngx_http_pki_issue_text(&row->thumbprint, text->thumbprint);
+    ngx_http_pki_issue_text(&row->subject, text->subject);
+    ngx_http_pki_issue_text(&row->sans, text->sans);
+    ngx_http_pki_issue_text(&row->upn, text->upn);
+    ngx_http_pki_issue_text(&row->requester, e->requester);
+
+    n = pki_binding_objects(&e->claim.binding, objects);
+
+    for (i = 0; i < n; i++) {
+        ngx_http_pki_issue_text(&row->objects[i], objects[i].id);
+    }
+}
+
+
+static void
+ngx_http_pki_issue_text(pki_bytes_t *bytes, const char *text)
+{
+    bytes->data = (u_char *) text;
+    bytes->len = ngx_strlen(text);
 }
 
 

@@ -19,6 +19,7 @@
                                            failed, is asked again */
 #define NGX_HTTP_PKI_LIST_NEAR   60     /* seconds before its end */
 #define NGX_HTTP_PKI_LIST_LINE   48     /* octets in a line of PEM */
+#define NGX_HTTP_PKI_LIST_TURN   4096   /* lines of PEM at once: 0.3 ms */
 
 
 /* one for each list of each issuer; lives as long as the links */
@@ -32,7 +33,9 @@ struct ngx_http_pki_list_slot_s {
     time_t                     failed_at;   /* 0: it did not */
     unsigned                   known:1;     /* Redis has answered */
     unsigned                   loading:1;
+    unsigned                   pem:1;       /* who waits wants it as PEM */
     ngx_queue_t                waits;
+    ngx_event_t                event;       /* the next turn of that */
     /* what is being loaded */
     ngx_http_pki_ticket_t      asked;
     ngx_uint_t                 tries;
@@ -61,6 +64,11 @@ static void ngx_http_pki_list_keep(ngx_http_pki_list_slot_t *slot,
 static void ngx_http_pki_list_fail(ngx_http_pki_list_slot_t *slot,
     const char *error);
 static void ngx_http_pki_list_done(ngx_http_pki_list_slot_t *slot);
+static void ngx_http_pki_list_ready(ngx_http_pki_list_slot_t *slot);
+static ngx_uint_t ngx_http_pki_list_unwritten(ngx_http_pki_list_slot_t *slot);
+static void ngx_http_pki_list_turn(ngx_event_t *ev);
+static ngx_int_t ngx_http_pki_list_pem(ngx_http_pki_list_t *list);
+static void ngx_http_pki_list_lines(ngx_http_pki_list_t *list);
 static void ngx_http_pki_list_wake(ngx_http_pki_list_slot_t *slot);
 static void ngx_http_pki_list_drop(ngx_http_pki_list_slot_t *slot);
 static void ngx_http_pki_list_free(void *data);
@@ -72,9 +80,10 @@ static u_char  ngx_http_pki_pem_end[] = "-----END X509 CRL-----\n";
 
 ngx_int_t
 ngx_http_pki_list_ask(ngx_http_request_t *r, ngx_http_pki_main_conf_t *mcf,
-    ngx_http_pki_issuer_t *issuer, pki_list_e which,
+    ngx_http_pki_issuer_t *issuer, pki_list_e which, ngx_uint_t pem,
     ngx_http_pki_wake_pt handler)
 {
+    ngx_uint_t                 fresh;
     ngx_http_pki_wait_t       *wait;
     ngx_http_pki_list_slot_t  *slot;
 
@@ -83,7 +92,11 @@ ngx_http_pki_list_ask(ngx_http_request_t *r, ngx_http_pki_main_conf_t *mcf,
         return NGX_ERROR;
     }
 
-    if (!slot->loading && ngx_http_pki_list_fresh(slot)) {
+    fresh = !slot->loading && ngx_http_pki_list_fresh(slot);
+    slot->pem |= pem != 0;
+
+    if (fresh && !ngx_http_pki_list_unwritten(slot)) {
+        slot->pem = 0;
         return NGX_OK;
     }
 
@@ -95,9 +108,17 @@ ngx_http_pki_list_ask(ngx_http_request_t *r, ngx_http_pki_main_conf_t *mcf,
 
     ngx_queue_insert_tail(&slot->waits, &wait->flight);
 
-    if (!slot->loading) {
-        slot->loading = 1;
-        slot->tries = 0;
+    if (slot->loading) {
+        return NGX_AGAIN;
+    }
+
+    slot->loading = 1;
+    slot->tries = 0;
+
+    if (fresh) {
+        ngx_post_event(&slot->event, &ngx_posted_next_events);
+
+    } else {
         ngx_http_pki_list_load(slot);
     }
 
@@ -136,64 +157,24 @@ ngx_http_pki_list_hold(ngx_http_request_t *r, ngx_http_pki_main_conf_t *mcf,
 }
 
 
-ngx_str_t *
-ngx_http_pki_list_pem(ngx_http_pki_list_t *list)
-{
-    u_char     *p, *last;
-    size_t      lines;
-    ngx_str_t   line, text;
-
-    if (list->pem.len) {
-        return &list->pem;
-    }
-
-    lines = (list->info.len + NGX_HTTP_PKI_LIST_LINE - 1)
-            / NGX_HTTP_PKI_LIST_LINE;
-
-    p = ngx_alloc(sizeof(ngx_http_pki_pem_begin)
-                  + sizeof(ngx_http_pki_pem_end)
-                  + lines * (ngx_base64_encoded_length(NGX_HTTP_PKI_LIST_LINE)
-                             + 1),
-                  ngx_cycle->log);
-    if (p == NULL) {
-        return &list->pem;
-    }
-
-    list->pem.data = p;
-    p = ngx_cpymem(p, ngx_http_pki_pem_begin,
-                   sizeof(ngx_http_pki_pem_begin) - 1);
-
-    line.data = list->der;
-    last = list->der + list->info.len;
-
-    for ( /* void */ ; line.data < last; line.data += line.len) {
-        line.len = ngx_min((size_t) (last - line.data),
-                           NGX_HTTP_PKI_LIST_LINE);
-        text.data = p;
-        ngx_encode_base64(&text, &line);
-
-        p += text.len;
-        *p++ = LF;
-    }
-
-    p = ngx_cpymem(p, ngx_http_pki_pem_end, sizeof(ngx_http_pki_pem_end) - 1);
-    list->pem.len = p - list->pem.data;
-
-    return &list->pem;
-}
-
-
 void
 ngx_http_pki_list_end(ngx_http_pki_worker_t *worker)
 {
-    ngx_uint_t  i;
+    ngx_uint_t                 i;
+    ngx_http_pki_list_slot_t  *slot;
 
     if (worker->lists == NULL) {
         return;
     }
 
     for (i = 0; i < worker->nslots * PKI_LIST_N; i++) {
-        ngx_http_pki_list_keep(&worker->lists[i], NULL);
+        slot = &worker->lists[i];
+
+        if (slot->event.posted) {
+            ngx_delete_posted_event(&slot->event);
+        }
+
+        ngx_http_pki_list_keep(slot, NULL);
     }
 
     ngx_free(worker->lists);
@@ -232,6 +213,9 @@ ngx_http_pki_list_slot(ngx_http_pki_main_conf_t *mcf,
             slot->mcf = mcf;
             slot->issuer = issuers[i / PKI_LIST_N];
             slot->which = i % PKI_LIST_N;
+            slot->event.handler = ngx_http_pki_list_turn;
+            slot->event.data = slot;
+            slot->event.log = ngx_cycle->log;
             ngx_queue_init(&slot->waits);
         }
     }
@@ -454,7 +438,7 @@ ngx_http_pki_list_fail(ngx_http_pki_list_slot_t *slot, const char *error)
     slot->failed_at = ngx_time();
 
     ngx_http_pki_list_drop(slot);
-    ngx_http_pki_list_wake(slot);
+    ngx_http_pki_list_ready(slot);
 }
 
 
@@ -474,7 +458,111 @@ ngx_http_pki_list_done(ngx_http_pki_list_slot_t *slot)
         return;
     }
 
+    ngx_http_pki_list_ready(slot);
+}
+
+
+/* what was loaded, or is still kept, may be wanted as PEM */
+
+static void
+ngx_http_pki_list_ready(ngx_http_pki_list_slot_t *slot)
+{
+    if (ngx_http_pki_list_unwritten(slot)) {
+        ngx_post_event(&slot->event, &ngx_posted_next_events);
+
+    } else {
+        ngx_http_pki_list_wake(slot);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_pki_list_unwritten(ngx_http_pki_list_slot_t *slot)
+{
+    return slot->pem && slot->list && slot->list->pem.len == 0;
+}
+
+
+/* without memory there is none, which whoever waits will see */
+
+static void
+ngx_http_pki_list_turn(ngx_event_t *ev)
+{
+    ngx_http_pki_list_slot_t *slot = ev->data;
+
+    if (ngx_http_pki_list_unwritten(slot)
+        && ngx_http_pki_list_pem(slot->list) == NGX_AGAIN)
+    {
+        ngx_post_event(ev, &ngx_posted_next_events);
+        return;
+    }
+
     ngx_http_pki_list_wake(slot);
+}
+
+
+/* some lines more; NGX_AGAIN: that was not all */
+
+static ngx_int_t
+ngx_http_pki_list_pem(ngx_http_pki_list_t *list)
+{
+    u_char  *p;
+    size_t   lines;
+
+    if (list->pem.data == NULL) {
+        lines = (list->info.len + NGX_HTTP_PKI_LIST_LINE - 1)
+                / NGX_HTTP_PKI_LIST_LINE;
+
+        p = ngx_alloc(sizeof(ngx_http_pki_pem_begin)
+                      + sizeof(ngx_http_pki_pem_end)
+                      + lines
+                        * (ngx_base64_encoded_length(NGX_HTTP_PKI_LIST_LINE)
+                           + 1),
+                      ngx_cycle->log);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        list->pem.data = p;
+        list->line = list->der;
+        list->last = ngx_cpymem(p, ngx_http_pki_pem_begin,
+                                sizeof(ngx_http_pki_pem_begin) - 1);
+    }
+
+    ngx_http_pki_list_lines(list);
+
+    if (list->line < list->der + list->info.len) {
+        return NGX_AGAIN;
+    }
+
+    p = ngx_cpymem(list->last, ngx_http_pki_pem_end,
+                   sizeof(ngx_http_pki_pem_end) - 1);
+    list->pem.len = p - list->pem.data;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_pki_list_lines(ngx_http_pki_list_t *list)
+{
+    u_char      *end;
+    ngx_str_t    line, text;
+    ngx_uint_t   n;
+
+    end = list->der + list->info.len;
+
+    for (n = 0; n < NGX_HTTP_PKI_LIST_TURN && list->line < end; n++) {
+        line.data = list->line;
+        line.len = ngx_min((size_t) (end - line.data),
+                           NGX_HTTP_PKI_LIST_LINE);
+        text.data = list->last;
+        ngx_encode_base64(&text, &line);
+
+        list->line += line.len;
+        list->last += text.len;
+        *list->last++ = LF;
+    }
 }
 
 
@@ -487,6 +575,7 @@ ngx_http_pki_list_wake(ngx_http_pki_list_slot_t *slot)
     ngx_http_pki_wait_t  *wait;
 
     slot->loading = 0;
+    slot->pem = 0;
 
     ngx_queue_init(&waits);
 

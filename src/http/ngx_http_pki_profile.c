@@ -29,7 +29,7 @@ static char *ngx_http_pki_profile_invalid(ngx_conf_t *cf, ngx_str_t *value);
 
 
 static const char  *ngx_http_pki_profile_types[] = {
-    "dns:", "ip:", "email:", "uri:", "upn:", "dn:", "rid:"
+    "dns:", "ip:", "email:", "uri:", "upn:"
 };
 
 

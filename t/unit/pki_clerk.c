@@ -207,6 +207,48 @@ test_renewal(void)
 }
 
 
+/* Imported after its revocation: from then on its end is known. */
+
+static void
+test_late(void)
+{
+    unsigned             i, on;
+    test_crl_t           crl;
+    pki_clerk_t         *clerk;
+    pki_serial_t         one;
+    pki_clerk_crl_t      conf;
+    unsigned long long   number;
+
+    test_set("FLUSHALL");
+    one = test_serial(1);
+    test_revoked(&one, PKI_REASON_SUPERSEDED);
+
+    conf = test_crl_conf;
+    conf.valid = 3;
+    conf.renew = 2;
+    clerk = test_clerk(&conf, 1, NULL, 0, 0);
+
+    number = test_next(PKI_LIST_FULL, 0);
+    ok(number && test_read(PKI_LIST_FULL, &crl), "a list");
+    is_int(crl.n, 1, "with one that was never recorded");
+    test_drop(&crl);
+
+    test_recorded(&one, time(NULL) - 100);
+
+    for (i = 0, on = 1; on && i < 3; i++) {
+        number = test_next(PKI_LIST_FULL, number);
+
+        if (number && test_read(PKI_LIST_FULL, &crl)) {
+            on = test_entry(&crl, &one) != NULL;
+            test_drop(&crl);
+        }
+    }
+
+    is_int(on, 0, "recorded, it leaves, for it has ended");
+    test_end(clerk, "a late record");
+}
+
+
 static void
 test_delta(void)
 {
@@ -272,6 +314,68 @@ test_delta(void)
 }
 
 
+/* RFC 5280, 5.2.4: a hold that only a delta has told of, and its release */
+
+static void
+test_delta_hold(void)
+{
+    test_crl_t           crl;
+    pki_clerk_t         *clerk;
+    pki_serial_t         one, two;
+    pki_clerk_crl_t      conf;
+    unsigned long long   full, delta;
+
+    test_set("FLUSHALL");
+    one = test_serial(1);
+    two = test_serial(2);
+
+    conf = test_crl_conf;
+    conf.delta = 600;
+    clerk = test_clerk(&conf, 1, NULL, 0, 0);
+
+    delta = test_next(PKI_LIST_DELTA, 0);
+    test_revoked(&one, PKI_REASON_CERTIFICATE_HOLD);
+    pki_clerk_hint(clerk, "ca", 2, NULL, 0);
+    delta = test_next(PKI_LIST_DELTA, delta);
+    ok(delta && test_read(PKI_LIST_DELTA, &crl), "a hold");
+    full = crl.plan.base;
+    is_int(crl.n, 1, "in the delta");
+    test_drop(&crl);
+
+    test_released(&one);
+    pki_clerk_hint(clerk, "ca", 2, NULL, 0);
+    delta = test_next(PKI_LIST_DELTA, delta);
+    ok(delta && test_read(PKI_LIST_DELTA, &crl), "its release");
+    is_int(crl.plan.base, full, "on the same base");
+    is_int(crl.n, 1, "is told as well");
+    is_int(crl.n ? (long) test_entry(&crl, &one)->reason : -1,
+           PKI_REASON_REMOVE_FROM_CRL, "though the base does not have it");
+    test_drop(&crl);
+    test_end(clerk, "a hold that came and went");
+
+    /* and by each delta of this base, whoever makes it */
+
+    clerk = test_clerk(&conf, 1, NULL, 0, 0);
+    test_revoked(&two, PKI_REASON_SUPERSEDED);
+    pki_clerk_hint(clerk, "ca", 2, NULL, 0);
+    delta = test_next(PKI_LIST_DELTA, delta);
+    ok(delta && test_read(PKI_LIST_DELTA, &crl), "the next delta");
+    is_int(crl.plan.base, full, "of that base");
+    is_int(crl.n, 2, "tells it again");
+    test_drop(&crl);
+
+    test_revoked(&one, PKI_REASON_SUPERSEDED);
+    pki_clerk_hint(clerk, "ca", 2, NULL, 0);
+    delta = test_next(PKI_LIST_DELTA, delta);
+    ok(delta && test_read(PKI_LIST_DELTA, &crl), "revoked after all");
+    is_int(crl.n, 2, "an entry each");
+    is_int(test_entry(&crl, &one)->reason, PKI_REASON_SUPERSEDED,
+           "which is the newer one");
+    test_drop(&crl);
+    test_end(clerk, "a hold, again");
+}
+
+
 static void
 test_broken(void)
 {
@@ -328,7 +432,9 @@ main(void)
     test_manual();
     test_named();
     test_renewal();
+    test_late();
     test_delta();
+    test_delta_hold();
     test_broken();
 
     test_shut();

@@ -12,6 +12,7 @@
 #define CLIENT  "1.3.6.1.5.5.7.3.2"
 #define SERVER  "1.3.6.1.5.5.7.3.1"
 #define OCSP    "1.3.6.1.5.5.7.3.9"
+#define ANY     "2.5.29.37.0"
 #define OID_SAN  "2.5.29.17"
 #define SID_URI  "URI:tag:microsoft.com,2022-09-14:sid:S-1-5-21-1"
 
@@ -151,7 +152,21 @@ test_subjects(void)
         { "CN=a,O=Acme", "CN=a,O=Acme", 0 },
         { "CN=\xc3\xa4*", "CN=\xc3\xa4" "b", 1 },
         { "CN=*", NULL, 0 },
-        { "", NULL, 1 }
+        { "", NULL, 1 },
+
+        /* a star is a part of one value */
+
+        { "CN=*.example.com", "CN=www.example.com", 1 },
+        { "CN=*.example.com", "CN=admin/CN=www.example.com", 0 },
+        { "CN=*", "CN=a/O=b", 0 },
+        { "*", "CN=a/O=b", 0 },
+        { "CN=*,O=Acme", "CN=a/OU=b/O=Acme", 0 },
+        { "CN=*,OU=*,O=Acme", "CN=a/OU=b/O=Acme", 1 },
+        { "CN=*,O=Acme", "CN=a,O=Acme", 0 },
+        { "CN=*,O=Acme", "CN=a\\/O=Acme", 1 },
+        { "CN=*", "CN=a, b+c", 1 },
+        { "CN=*\\,b*", "CN=a,bc", 1 },
+        { "CN=a+O=b", "CN=a+O=b", 0 }
     };
 
     profile = open_profile;
@@ -165,6 +180,22 @@ test_subjects(void)
 
         pki_csr_free(csr);
     }
+
+    /* the same with two values in one part */
+
+    csr = pki_test_csr_of(key, "CN=a", NULL);
+    pki_test_need(X509_NAME_add_entry_by_txt(csr->subject, "CN",
+                                             MBSTRING_UTF8,
+                                             (unsigned char *) "b", -1, -1,
+                                             -1)
+                  == 1, "a value");
+
+    list(&profile.subjects, "CN=*");
+    checked(&profile, csr, 0, "the subject \"CN=a+CN=b\"", "two values");
+    list(&profile.subjects, "CN=*+CN=*");
+    checked(&profile, csr, 0, NULL, "two values that are wanted");
+
+    pki_csr_free(csr);
 }
 
 
@@ -195,7 +226,13 @@ test_subject_texts(void)
         { V_ASN1_BMPSTRING, "a", 1 },
         { V_ASN1_BMPSTRING, "\0\0", 2 },
         { V_ASN1_BMPSTRING, "\xd8\x00", 2 },
-        { V_ASN1_OCTET_STRING, "a", 1 }
+        { V_ASN1_OCTET_STRING, "a", 1 },
+
+        /* others would read them as UTF-8 */
+
+        { V_ASN1_PRINTABLESTRING, "\xc3\xa4", 2 },
+        { V_ASN1_IA5STRING, "\xc3\xa4", 2 },
+        { V_ASN1_T61STRING, "\xc3\xa4", 2 }
     };
 
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -319,7 +356,9 @@ test_name_texts(void)
         { "\xa0\x11" UPN_OID "\xa0\x03\x0c\x01\x07", 19 },
         { "\xa0\x13" UPN_OID "\xa0\x05\x0c\x03" "a\0b", 21 },
         { "\xa0\x12" UPN_OID "\xa0\x04\x0c\x02\xc0\x80", 20 },
-        { "\xa0\x12" UPN_OID "\xa0\x04\x1e\x02\xd8\x00", 20 }
+        { "\xa0\x12" UPN_OID "\xa0\x04\x1e\x02\xd8\x00", 20 },
+        { "\xa0\x12" UPN_OID "\xa0\x04\x16\x02\xc3\xa4", 20 },
+        { "\xa0\x12" UPN_OID "\xa0\x04\x13\x02\xc3\xa4", 20 }
     };
 
     memset(&r, 0, sizeof(pki_test_req_t));
@@ -373,6 +412,27 @@ test_long_names(void)
 }
 
 
+static pki_csr_t *
+asking(const char *ekus)
+{
+    pki_test_ext_t  exts[2];
+    pki_test_req_t  r;
+
+    memset(&r, 0, sizeof(pki_test_req_t));
+    memset(exts, 0, sizeof(exts));
+    r.key = key;
+    r.subject = "CN=a";
+
+    if (ekus != NULL) {
+        exts[0].nid = NID_ext_key_usage;
+        exts[0].value = ekus;
+        r.exts = exts;
+    }
+
+    return pki_test_csr(&r);
+}
+
+
 /* who has such a certificate is that account, for a domain controller */
 
 static void
@@ -397,27 +457,20 @@ test_sid(void)
     checked(&profile, csr, 0, "the alternative name \"", "but not such");
 
     pki_csr_free(csr);
-}
 
+    csr = asking("clientAuth");
+    csr->sid = ASN1_OCTET_STRING_new();
+    pki_test_need(csr->sid != NULL
+                  && ASN1_OCTET_STRING_set(csr->sid, (unsigned char *) sid, 4)
+                     == 1, "a SID");
+    profile.names.n = 0;
 
-static pki_csr_t *
-asking(const char *ekus)
-{
-    pki_test_ext_t  exts[2];
-    pki_test_req_t  r;
+    checked(&profile, csr, 0, NULL, "an extension that is wanted");
+    checked(&profile, csr, 1, "self-service", "but nobody's own");
+    profile.sid = 0;
+    checked(&profile, csr, 1, NULL, "one that is not copied");
 
-    memset(&r, 0, sizeof(pki_test_req_t));
-    memset(exts, 0, sizeof(exts));
-    r.key = key;
-    r.subject = "CN=a";
-
-    if (ekus != NULL) {
-        exts[0].nid = NID_ext_key_usage;
-        exts[0].value = ekus;
-        r.exts = exts;
-    }
-
-    return pki_test_csr(&r);
+    pki_csr_free(csr);
 }
 
 
@@ -440,6 +493,11 @@ test_ekus(void)
         { NULL, NULL, 0, "OCSPSigning", 0 },
         { "*", NULL, 0, "OCSPSigning", 0 },
         { OCSP, NULL, 0, "OCSPSigning", 1 },
+        { NULL, NULL, 0, "anyExtendedKeyUsage", 0 },
+        { "*", NULL, 0, "clientAuth,anyExtendedKeyUsage", 0 },
+        { "2.5.29.*", NULL, 0, "anyExtendedKeyUsage", 0 },
+        { ANY, NULL, 0, "anyExtendedKeyUsage", 1 },
+        { NULL, ANY, 0, "anyExtendedKeyUsage", 1 },
         { NULL, OCSP, 0, "OCSPSigning", 1 },
         { CLIENT, NULL, 0, "clientAuth", 1 },
         { CLIENT, NULL, 0, "clientAuth,serverAuth", 0 },
@@ -615,7 +673,7 @@ test_memory(void)
     csr = pki_test_csr_of(key, "CN=a/O=b", "DNS:a,IP:1.2.3.4,"
                           PKI_TEST_UPN "b");
     profile = open_profile;
-    list(&profile.subjects, "CN=*");
+    list(&profile.subjects, "CN=*,O=*");
     bad = 0;
     hit = 1;
 
