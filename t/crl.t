@@ -428,7 +428,7 @@ is(get('/exact')->{body},
 
 $t->allow(qr/\[emerg\]/);
 
-spew("$t->{dir}/bad.token", "a/b\n");
+spew("$t->{dir}/bad.token", "no/token/of/ours\n");
 spew("$t->{dir}/empty.token", "\n");
 
 for (['pki_crl;', qr/invalid number of arguments in "pki_crl"/],
@@ -451,7 +451,7 @@ for (['pki_crl;', qr/invalid number of arguments in "pki_crl"/],
 
     ok($status != 0, "refused: $text");
     like($said, $want, 'in words');
-    unlike($said, qr/a\/b|\Q$token\E/, 'without the token');
+    unlike($said, qr{no/token/of/ours|\Q$token\E}, 'without the token');
 }
 
 my ($status, $said) = $t->nginx(start => 0,

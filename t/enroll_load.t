@@ -14,6 +14,7 @@ my $t = PKI::Test->new;
 my $ca = $t->ca('ca');
 my $dir = $t->{dir};
 my $token = $t->token('client', 'enroll');
+my $manage = $t->token('manager', 'manage');
 my $large = PKI::CSR->new($t, key => 'rsa4096', subject => [[CN => 'x']])->key;
 
 # a CA whose signatures take their time
@@ -27,12 +28,17 @@ $t->redis;
 my $text = <<'END';
     pki_profile any { issuer demo; }
     pki_profile slow { issuer slow; }
+    pki_profile again { issuer slow; renew Static; }
 END
 my $locations = <<"END";
         pki_api_tokens $dir/tokens;
         location /ocsp { pki_ocsp; }
         location /api/ { pki_api; pki_enroll any; }
         location /slow/ { pki_api; pki_enroll slow; }
+        location /renew/ {
+            pki_est; pki_enroll again;
+            pki_client_certificate \$http_x_client_cert;
+        }
         location = /status { pki_status; }
         location = /probe { pki_status probe; }
 END
@@ -57,12 +63,13 @@ my $csr = PKI::CSR->new($t, subject => [[CN => 'x']])->der;
 # sends a request and does not wait for the reply
 
 sub post {
-    my ($n, $uri) = @_;
+    my ($n, $uri, $more) = @_;
 
     my $socket = http_connect($n->{port});
 
     http_send($socket, "POST $uri HTTP/1.1\r\nHost: x\r\n"
               . "Authorization: Bearer $token\r\nConnection: close\r\n"
+              . ($more // '')
               . 'Content-Length: ' . length($csr) . "\r\n\r\n$csr");
 
     return $socket;
@@ -167,6 +174,29 @@ is(http_read(post($one, '/slow/csr'), 'POST')->{status}, 200,
 ok(wait_until(10, sub { recorded('slow') >= $before + 1 }), 'is on record');
 ok($one->status->{enrolment}{issued} < $issued + 100,
    'most of those who left got none');
+
+# who waits for the renewal of a certificate that is revoked meanwhile
+
+my $old = file_of(http_read(post($one, '/slow/csr'), 'POST'));
+my $shown = 'X-Client-Cert: ' . slurp($old) =~ s/\n(?=.)/ /gr =~ s/\n//r
+            . "\r\n";
+
+is(http_read(post($one, '/renew/simplereenroll', $shown), 'POST')->{status},
+   200, 'renewed');
+
+@sockets = map { post($one, '/slow/csr') } 1 .. 100;
+
+my $renewal = post($one, '/renew/simplereenroll', $shown);
+
+sleep 0.3;
+is($one->revoke($manage, $old, 1)->{status}, 200, 'revoked');
+
+my $late = http_read($renewal, 'POST');
+
+is($late->{status}, 403, 'not renewed');
+like($late->{body}, qr/revoked/, 'says why');
+is(scalar(grep { http_read($_, 'POST')->{status} == 200 } @sockets), 100,
+   'the others have theirs');
 
 $one->stop;
 

@@ -286,8 +286,8 @@ for (['sub', qr/CAs/, ext => "basicConstraints=critical,CA:TRUE\n"],
      ['signer', qr/CAs/, ext => "keyUsage=critical,keyCertSign\n"],
      ['responder', qr/1\.3\.6\.1\.5\.5\.7\.3\.9/, ext =>
       "extendedKeyUsage=OCSPSigning\n"],
-     ['account', qr/alternative name/, ext => 'subjectAltName='
-      . "URI:tag:microsoft.com,2022-09-14:sid:S-1-5-21-1\n"])
+     ['account', qr/alternative name/, ext => "subjectAltName=\@names\n"
+      . "[names]\nURI=tag:microsoft.com,2022-09-14:sid:S-1-5-21-1\n"])
 {
     my ($name, $like, @how) = @$_;
     my $file = $t->cert($ca, $name, @how);

@@ -17,6 +17,7 @@
 #include <openssl/rsa.h>
 #include "pki_csr_asked.h"
 #include "pki_der.h"
+#include "pki_name.h"
 #include "pki_pem.h"
 
 
@@ -220,7 +221,7 @@ pki_csr_take(pki_bytes_t der, pki_csr_t *csr, pki_err_t *err)
         goto done;
     }
 
-    csr->subject = X509_NAME_dup(X509_REQ_get_subject_name(req));
+    csr->subject = pki_name_dup(X509_REQ_get_subject_name(req));
 
     if (csr->subject == NULL) {
         pki_err_ssl(err, "could not keep the subject");
@@ -479,7 +480,7 @@ pki_csr_renew(pki_csr_t *csr, X509 *old, pki_err_t *err)
 {
     X509_NAME  *subject;
 
-    subject = X509_NAME_dup(X509_get_subject_name(old));
+    subject = pki_name_dup(X509_get_subject_name(old));
 
     if (subject == NULL) {
         pki_err_ssl(err, "could not keep the subject");

@@ -104,6 +104,38 @@ pki_name_ascii(const ASN1_STRING *string)
 }
 
 
+X509_NAME *
+pki_name_dup(const X509_NAME *name)
+{
+    int               i, set, last;
+    X509_NAME        *copy;
+    X509_NAME_ENTRY  *entry;
+
+    copy = X509_NAME_new();
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    last = -1;
+
+    for (i = 0; i < X509_NAME_entry_count(name); i++) {
+        entry = X509_NAME_get_entry(name, i);
+        set = X509_NAME_ENTRY_set(entry);
+
+        /* beside the one before it, or in a part of its own */
+
+        if (X509_NAME_add_entry(copy, entry, -1, set == last ? -1 : 0) != 1) {
+            X509_NAME_free(copy);
+            return NULL;
+        }
+
+        last = set;
+    }
+
+    return copy;
+}
+
+
 pki_rc_t
 pki_name_subject(const X509_NAME *name, char **text)
 {

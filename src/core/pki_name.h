@@ -22,6 +22,12 @@
 pki_rc_t pki_name_string(const ASN1_STRING *string, char **text);
 
 /*
+ * A copy that will be DER, whatever the name was read from: X509_NAME_dup()
+ * keeps those octets.  NULL: memory.
+ */
+X509_NAME *pki_name_dup(const X509_NAME *name);
+
+/*
  * The subject in the escapes of RFC 4514 and the order of the certificate;
  * OPENSSL_malloc()ed, terminated, "" for an empty one.  Octets that are not
  * UTF-8 become '?'.  PKI_INVALID: a value that its type does not allow.

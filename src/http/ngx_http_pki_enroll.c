@@ -20,6 +20,10 @@
    and the record take less than a minute */
 #define NGX_HTTP_PKI_ENROLL_RESERVE  300
 
+/* questions about a certificate that is renewed; news of it, or of all, come
+   in between once, if at all */
+#define NGX_HTTP_PKI_ENROLL_ASKED    4
+
 
 static ngx_int_t ngx_http_pki_enroll_der(ngx_http_request_t *r,
     ngx_http_pki_enroll_t *e);
@@ -31,7 +35,7 @@ static ngx_int_t ngx_http_pki_enroll_profile(ngx_http_request_t *r,
 static ngx_int_t ngx_http_pki_enroll_rc(ngx_http_request_t *r, pki_rc_t rc,
     ngx_uint_t status, const pki_err_t *err);
 
-static void ngx_http_pki_enroll_known(ngx_http_request_t *r, ngx_uint_t n,
+static void ngx_http_pki_enroll_told(ngx_http_request_t *r, ngx_uint_t n,
     const void *reply);
 
 static ngx_int_t ngx_http_pki_enroll_serial(ngx_http_pki_enroll_t *e);
@@ -199,14 +203,7 @@ ngx_http_pki_enroll_renew(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
         return ngx_http_pki_enroll_rc(r, prc, NGX_HTTP_FORBIDDEN, &err);
     }
 
-    if (ngx_http_pki_ask(r, e->issuer, &e->old_serial,
-                         ngx_http_pki_enroll_known, 0)
-        == NGX_ERROR)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return NGX_BUSY;
+    return ngx_http_pki_enroll_known(r, e);
 }
 
 
@@ -291,10 +288,32 @@ ngx_http_pki_enroll_profile(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
 }
 
 
-/* what OCSP says of the certificate that is to be renewed */
+/*
+ * What OCSP says of the certificate that is to be renewed: at first, and once
+ * more if that may have changed when its turn to be signed has come.
+ */
+
+ngx_int_t
+ngx_http_pki_enroll_known(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
+{
+    if (e->asked++ == NGX_HTTP_PKI_ENROLL_ASKED) {
+        return ngx_http_pki_enroll_failed(r, "The state of the certificate "
+                                          "changes.");
+    }
+
+    if (ngx_http_pki_ask(r, e->issuer, &e->old_serial,
+                         ngx_http_pki_enroll_told, 0)
+        == NGX_ERROR)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_BUSY;
+}
+
 
 static void
-ngx_http_pki_enroll_known(ngx_http_request_t *r, ngx_uint_t n,
+ngx_http_pki_enroll_told(ngx_http_request_t *r, ngx_uint_t n,
     const void *reply)
 {
     const ngx_http_pki_told_t *told = reply;
@@ -308,10 +327,13 @@ ngx_http_pki_enroll_known(ngx_http_request_t *r, ngx_uint_t n,
         rc = ngx_http_pki_enroll_failed(r, "The store does not answer.");
 
     } else {
+        e->ticket = *told->ticket;
+
         rc = ngx_http_pki_verify(r, e, told);
 
         if (rc == NGX_OK && !r->header_sent) {
-            rc = ngx_http_pki_enroll_reserve(r, e);
+            rc = e->serial.len ? ngx_http_pki_issue(r, e)
+                               : ngx_http_pki_enroll_reserve(r, e);
         }
     }
 

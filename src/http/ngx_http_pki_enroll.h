@@ -113,6 +113,8 @@ struct ngx_http_pki_enroll_s {
     pki_csr_t                 *csr;
     X509                      *old;         /* that is renewed, or NULL */
     pki_serial_t               old_serial;
+    ngx_http_pki_ticket_t      ticket;      /* of what was told of it */
+    ngx_uint_t                 asked;       /* how often */
     X509                      *cert;        /* issued */
     u_char                    *der;         /* of it */
     size_t                     len;
@@ -139,13 +141,16 @@ ngx_http_pki_enroll_t *ngx_http_pki_enroll_open(ngx_http_request_t *r,
     ngx_http_pki_enroll_pt reply);
 
 /*
- * Both return NGX_BUSY, and the request waits, or what to finalize with:
+ * All return NGX_BUSY, and the request waits, or what to finalize with:
  * begin() enrols a caller, by the first profile that is for it; renew() goes
- * on from e->old, e->old_serial and e->profile.
+ * on from e->old, e->old_serial and e->profile; known() asks what is known of
+ * e->old and then goes on, with the signature when a serial number is there.
  */
 ngx_int_t ngx_http_pki_enroll_begin(ngx_http_request_t *r,
     ngx_http_pki_enroll_t *e);
 ngx_int_t ngx_http_pki_enroll_renew(ngx_http_request_t *r,
+    ngx_http_pki_enroll_t *e);
+ngx_int_t ngx_http_pki_enroll_known(ngx_http_request_t *r,
     ngx_http_pki_enroll_t *e);
 
 /* Draws a serial number and goes on with it; NGX_BUSY, or what to finalize

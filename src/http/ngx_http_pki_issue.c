@@ -76,6 +76,10 @@ ngx_http_pki_issue_turn(ngx_http_request_t *r, ngx_uint_t n,
 
         rc = NGX_HTTP_CLIENT_CLOSED_REQUEST;
 
+    } else if (e->old && !ngx_http_pki_ticket_valid(&e->mcf->zone, &e->ticket))
+    {
+        rc = ngx_http_pki_enroll_known(r, e);
+
     } else {
         rc = ngx_http_pki_issue_sign(r, e);
     }

@@ -328,7 +328,15 @@ ngx_http_pki_profile_ekus(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     for (i = 1; i < cf->args->nelts; i++) {
         oid = (char *) value[i].data;
 
-        if (ngx_strchr(value[i].data, '*') == NULL) {
+        /* names have no patterns, only what they stand for */
+
+        if (ngx_strchr(oid, '*')) {
+
+            if (oid[strspn(oid, "0123456789.*")] != '\0') {
+                return ngx_http_pki_profile_invalid(cf, &value[i]);
+            }
+
+        } else {
             rv = ngx_http_pki_profile_eku(cf, &value[i], &oid);
 
             if (rv != NGX_CONF_OK) {

@@ -500,6 +500,7 @@ ngx_http_pki_search_rows(ngx_http_request_t *r, ngx_uint_t n,
         }
 
         if (pki_filter_match(&s->query.filter, &row, ngx_time())) {
+            s->hit = 1;
             pki_query_place(&s->query, &row, (char *) issuer->name.data,
                             &place);
             rc = ngx_http_pki_results_take(r, s, &row, issuer, &place);
@@ -533,9 +534,7 @@ ngx_http_pki_search_keyed(ngx_http_request_t *r, ngx_http_pki_search_t *s)
 
     /* it may still be a part of something */
 
-    if (s->text && s->items.nelts + s->waiting.nelts == 0
-        && s->stream == NULL && !s->query.after.set)
-    {
+    if (s->text && !s->hit) {
         rc = ngx_http_pki_search_scan(r, s);
 
         if (rc != NGX_BUSY) {

@@ -37,6 +37,7 @@ typedef struct {
 
     unsigned                  keyed:1;      /* rows come by key, not by scan */
     unsigned                  text:1;       /* the text is tried as a key */
+    unsigned                  hit:1;        /* and is one */
     unsigned                  ordered:1;    /* a page is the first of all rows
                                                in an order, not the first
                                                that come */

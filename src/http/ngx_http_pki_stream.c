@@ -6,6 +6,8 @@
  * has taken them.  Whoever writes stops when a flush says that the client is
  * behind, and is called again.  A reply that cannot be completed ends with
  * its connection: without the last chunk nobody takes it for a whole one.
+ * HTTP/1.0, which many proxies speak, has no chunks; there the connection is
+ * reset.
  */
 
 #include "ngx_http_pki_module.h"
@@ -23,6 +25,7 @@ struct ngx_http_pki_stream_s {
     ngx_chain_t            *last;           /* of out */
     ngx_chain_t            *busy;
     ngx_chain_t            *free;
+    unsigned                ended:1;
 };
 
 
@@ -30,6 +33,7 @@ static ngx_chain_t *ngx_http_pki_stream_buf(ngx_http_pki_stream_t *stream);
 static ngx_int_t ngx_http_pki_stream_send(ngx_http_pki_stream_t *stream);
 static ngx_uint_t ngx_http_pki_stream_behind(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pki_stream_wait(ngx_http_request_t *r);
+static void ngx_http_pki_stream_cleanup(void *data);
 
 
 ngx_http_pki_stream_t *
@@ -37,6 +41,7 @@ ngx_http_pki_stream_open(ngx_http_request_t *r, ngx_str_t *type,
     ngx_http_pki_stream_pt ready, void *data)
 {
     ngx_int_t                  rc;
+    ngx_http_cleanup_t        *cln;
     ngx_http_pki_ctx_t        *ctx;
     ngx_http_pki_stream_t     *stream;
     ngx_http_pki_main_conf_t  *mcf;
@@ -46,8 +51,9 @@ ngx_http_pki_stream_open(ngx_http_request_t *r, ngx_str_t *type,
 
     ctx = ngx_http_pki_get_ctx(r);
     stream = ngx_pcalloc(r->pool, sizeof(ngx_http_pki_stream_t));
+    cln = ngx_http_cleanup_add(r, 0);
 
-    if (ctx == NULL || stream == NULL
+    if (ctx == NULL || stream == NULL || cln == NULL
         || ngx_http_pki_header(r, &name, &value) == NULL)
     {
         return NULL;
@@ -57,6 +63,9 @@ ngx_http_pki_stream_open(ngx_http_request_t *r, ngx_str_t *type,
     stream->ready = ready;
     stream->data = data;
     ctx->stream = stream;
+
+    cln->handler = ngx_http_pki_stream_cleanup;
+    cln->data = stream;
 
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_type = *type;
@@ -181,7 +190,51 @@ ngx_http_pki_stream_end(ngx_http_pki_stream_t *stream)
         return NGX_ERROR;
     }
 
+    stream->ended = 1;
+
     return ngx_http_send_special(stream->request, NGX_HTTP_LAST);
+}
+
+
+/* the end of a connection must not look like the end of the reply */
+
+static void
+ngx_http_pki_stream_cleanup(void *data)
+{
+    ngx_http_pki_stream_t *stream = data;
+
+    struct linger        linger;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = stream->request;
+    c = r->connection;
+
+    if (stream->ended || r->chunked || r->header_only
+        || r->http_version >= NGX_HTTP_VERSION_20)
+    {
+        return;
+    }
+
+    linger.l_onoff = 1;
+    linger.l_linger = 0;
+
+    if (setsockopt(c->fd, SOL_SOCKET, SO_LINGER, (const void *) &linger,
+                   sizeof(struct linger))
+        == -1)
+    {
+        ngx_log_error(NGX_LOG_ALERT, c->log, ngx_socket_errno,
+                      "setsockopt(SO_LINGER) failed");
+    }
+
+#if (NGX_HTTP_SSL)
+
+    if (c->ssl) {
+        c->ssl->no_wait_shutdown = 1;
+        c->ssl->no_send_shutdown = 1;
+    }
+
+#endif
 }
 
 

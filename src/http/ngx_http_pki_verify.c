@@ -212,7 +212,7 @@ ngx_http_pki_verify_user(ngx_http_request_t *r, ngx_http_pki_enroll_t *e,
     }
 
     if (ctx->object.len == 0) {
-        return e->claim.name[0] != '\0';
+        return e->claim.binding.kind == PKI_KIND_USER;
     }
 
     id += 5;

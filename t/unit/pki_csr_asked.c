@@ -1,7 +1,7 @@
 
 /*
- * Attributes and extensions of requests: those that count, those that are
- * passed over, and those that make a request unreadable.
+ * Subjects, attributes and extensions of requests: those that count, those
+ * that are passed over, and those that make a request unreadable.
  */
 
 #include "pki_test_csr.h"
@@ -10,6 +10,7 @@
 static EVP_PKEY  *key;
 
 
+static void test_subject(void);
 static void test_lists(void);
 static void test_extensions(void);
 static void test_names(void);
@@ -43,6 +44,7 @@ main(void)
 {
     key = pki_test_key("P-256");
 
+    test_subject();
     test_lists();
     test_extensions();
     test_names();
@@ -55,6 +57,65 @@ main(void)
     EVP_PKEY_free(key);
 
     return pki_test_done();
+}
+
+
+/* a subject that is BER becomes DER, or else it would be in certificates */
+
+static void
+test_subject(void)
+{
+    int                   len;
+    X509_REQ             *req;
+    X509_NAME            *name;
+    pki_csr_t            *csr;
+    pki_err_t             err;
+    pki_bytes_t           body;
+    unsigned char        *der;
+    const unsigned char  *p;
+
+    /* two values in one part, the wrong one first and one in pieces */
+
+    static const unsigned char  ber[] = {
+        0x30, 0x81, 0x1c, 0x31, 0x1a,
+        0x30, 0x0d, 0x06, 0x03, 0x55, 0x04, 0x0a,
+        0x2c, 0x06, 0x0c, 0x01, 'b', 0x0c, 0x01, 'c',
+        0x30, 0x09, 0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, 0x81, 0x01, 'a'
+    };
+
+    static const unsigned char  good[] = {
+        0x30, 0x17, 0x31, 0x15,
+        0x30, 0x08, 0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, 0x01, 'a',
+        0x30, 0x09, 0x06, 0x03, 0x55, 0x04, 0x0a, 0x0c, 0x02, 'b', 'c'
+    };
+
+    p = ber;
+    name = d2i_X509_NAME(NULL, &p, sizeof(ber));
+    req = X509_REQ_new();
+    pki_test_need(name != NULL && req != NULL
+                  && X509_REQ_set_subject_name(req, name) == 1
+                  && X509_REQ_set_pubkey(req, key) == 1
+                  && X509_REQ_sign(req, key, EVP_sha256()) > 0, "a request");
+
+    der = NULL;
+    len = i2d_X509_REQ(req, &der);
+    pki_test_need(len > 0, "a request");
+    body.data = der;
+    body.len = (size_t) len;
+
+    is_int(pki_csr_read(body, &csr, &err), PKI_OK, "a subject in BER (%s)",
+           err.text);
+    OPENSSL_free(der);
+
+    der = NULL;
+    len = csr ? i2d_X509_NAME(csr->subject, &der) : 0;
+    ok(len == sizeof(good) && memcmp(der, good, sizeof(good)) == 0,
+       "is DER in the certificate");
+
+    OPENSSL_free(der);
+    pki_csr_free(csr);
+    X509_REQ_free(req);
+    X509_NAME_free(name);
 }
 
 
