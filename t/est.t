@@ -19,7 +19,7 @@ my $enroll = $t->token('Enrolment', 'enroll');
 my $manage = $t->token('Manager', 'manage');
 my $tls = $t->cert($ca, 'tls', serial => '0101', ext =>
                    "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
-my $port = free_port();
+my ($port, $lax) = (free_port(), free_port());
 
 spew("$dir/both.pem", slurp($ca), slurp($second), slurp($stranger));
 $t->redis;
@@ -27,10 +27,17 @@ $t->redis;
 my $n = $t->nginx(issuers => {
     demo => "certificate $ca; key $dir/ca.key;",
     second => "certificate $second; key $dir/second.key;",
-}, http => <<'END', locations => <<"END2");
+}, http => <<"END", locations => <<"END2");
     pki_profile devices { issuer demo; renew Static JamfComputer; }
     pki_profile strict {
         issuer second; callers nobody; renew IntuneDevice; keys p256 p384;
+    }
+    server {
+        listen 127.0.0.1:$lax ssl;
+        ssl_certificate $tls;
+        ssl_certificate_key $dir/leaf.key;
+        ssl_verify_client optional_no_ca;
+        location /.well-known/est/ { pki_est; pki_enroll devices strict; }
     }
 END
         listen 127.0.0.1:$port ssl;
@@ -137,7 +144,7 @@ sub renew {
     my $head = run_ok('curl', '-s', '-o', $out, '-D', '-', '--cacert', $ca,
                       $cert ? ('--cert', $cert, '--key', $key) : (), '-H',
                       $type, $o{strip} ? '--data' : '--data-binary', "\@$in",
-                      "https://localhost:$port$uri");
+                      'https://localhost:' . ($o{port} // $port) . $uri);
     my %r = (body => slurp($out), headers => {});
 
     ($r{status}) = $head =~ m{^HTTP/[\d.]+ (\d+)};
@@ -314,6 +321,22 @@ my $tomorrow = signed_at('+1d', 'tomorrow');
 
 $t->record('demo', $tomorrow);
 refused(from_proxy($tomorrow), 403, qr/not valid now/, 'not valid yet');
+
+# the same where nginx lets every certificate in
+
+my $server = $t->cert($ca, 'server', ext => "extendedKeyUsage=serverAuth\n");
+
+$t->record('demo', $server);
+is(renew($cert, $key, $csr->pem, port => $lax)->{status}, 403, 'revoked');
+refused(renew(undef, undef, $csr->pem, port => $lax), 403, qr/shown by TLS/,
+        'no certificate');
+ok(issued(renew($server, $leaf, $csr->pem, port => $lax), 'of a server'),
+   'which is no client by its usage');
+
+for ($foreign, $twins, "$dir/twin.pem") {
+    refused(renew($_, $leaf, $csr->pem, port => $lax), 403,
+            qr/not issued here/, "renews nothing: $_");
+}
 
 my $old = signed_at('-400d', 'expired');
 

@@ -107,11 +107,11 @@ is($whole, 1, 'HTTP/1.0: an end');
 unlike($text, qr/^transfer-encoding/im, 'no chunks');
 ok(body($text) eq $csv, 'all of it');
 
-for (['csv', $packed, 'HTTP/1.0'], ['ndjson', $packed, 'NDJSON'],
-     ['csv', $proxy, 'a proxy that speaks it'])
+for (['1.0', 'csv', $packed, 'HTTP/1.0'], ['1.0', 'ndjson', $packed, 'NDJSON'],
+     ['1.1', 'csv', $proxy, 'a proxy that speaks it'])
 {
-    my ($form, $port, $what) = @$_;
-    my $socket = ask($port, '1.0', "format=$form");
+    my ($version, $form, $port, $what) = @$_;
+    my $socket = ask($port, $version, "format=$form");
     my $begin = '';
 
     IO::Select->new($socket)->can_read(10);
@@ -122,6 +122,7 @@ for (['csv', $packed, 'HTTP/1.0'], ['ndjson', $packed, 'NDJSON'],
     ($text, $whole) = rest($socket);
     $t->redis_cli('RENAME', 'pki:{demo}:torn', 'pki:{demo}:page:1');
 
+    $whole = 0 if $version eq '1.1' && $text !~ /\r\n0\r\n\r\n\z/;
     is($whole, 0, "$what: cut, and it does not look like an end");
 }
 

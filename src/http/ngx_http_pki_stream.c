@@ -40,6 +40,7 @@ ngx_http_pki_stream_t *
 ngx_http_pki_stream_open(ngx_http_request_t *r, ngx_str_t *type,
     ngx_http_pki_stream_pt ready, void *data)
 {
+    u_char                    *p;
     ngx_int_t                  rc;
     ngx_http_cleanup_t        *cln;
     ngx_http_pki_ctx_t        *ctx;
@@ -67,9 +68,14 @@ ngx_http_pki_stream_open(ngx_http_request_t *r, ngx_str_t *type,
     cln->handler = ngx_http_pki_stream_cleanup;
     cln->data = stream;
 
+    /* gzip_types and the like go by what stands before its parameters */
+
+    p = ngx_strlchr(type->data, type->data + type->len, ';');
+
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_type = *type;
-    r->headers_out.content_type_len = type->len;
+    r->headers_out.content_type_len = p ? (size_t) (p - type->data)
+                                        : type->len;
     r->headers_out.content_type_lowcase = NULL;
 
     ngx_http_clear_content_length(r);
