@@ -29,12 +29,15 @@ my $text = <<'END';
     pki_profile any { issuer demo; }
     pki_profile slow { issuer slow; }
     pki_profile again { issuer slow; renew Static; }
+    pki_profile bound { issuer slow; bind device; }
+    pki_directory hr push { }
 END
 my $locations = <<"END";
         pki_api_tokens $dir/tokens;
         location /ocsp { pki_ocsp; }
         location /api/ { pki_api; pki_enroll any; }
         location /slow/ { pki_api; pki_enroll slow; }
+        location /bound/ { pki_api; pki_enroll bound; }
         location /renew/ {
             pki_est; pki_enroll again;
             pki_client_certificate \$http_x_client_cert;
@@ -44,7 +47,7 @@ my $locations = <<"END";
 END
 my %issuers = (
     demo => "certificate $ca; key $dir/ca.key;",
-    slow => "certificate $dir/slow.pem; key $large;",
+    slow => "certificate $dir/slow.pem; key $large; directory hr;",
 );
 
 sub server {
@@ -63,14 +66,15 @@ my $csr = PKI::CSR->new($t, subject => [[CN => 'x']])->der;
 # sends a request and does not wait for the reply
 
 sub post {
-    my ($n, $uri, $more) = @_;
+    my ($n, $uri, %o) = @_;
 
     my $socket = http_connect($n->{port});
+    my $body = $o{body} // $csr;
 
     http_send($socket, "POST $uri HTTP/1.1\r\nHost: x\r\n"
               . "Authorization: Bearer $token\r\nConnection: close\r\n"
-              . ($more // '')
-              . 'Content-Length: ' . length($csr) . "\r\n\r\n$csr");
+              . ($o{header} // '')
+              . 'Content-Length: ' . length($body) . "\r\n\r\n$body");
 
     return $socket;
 }
@@ -175,26 +179,44 @@ ok(wait_until(10, sub { recorded('slow') >= $before + 1 }), 'is on record');
 ok($one->status->{enrolment}{issued} < $issued + 100,
    'most of those who left got none');
 
-# who waits for the renewal of a certificate that is revoked meanwhile
+# who waits for the renewal of a certificate that is revoked meanwhile, or for
+# the certificate of a device that is disabled
 
 my $old = file_of(http_read(post($one, '/slow/csr'), 'POST'));
-my $shown = 'X-Client-Cert: ' . slurp($old) =~ s/\n(?=.)/ /gr =~ s/\n//r
-            . "\r\n";
+my @renewal = ('/renew/simplereenroll', header => 'X-Client-Cert: '
+               . slurp($old) =~ s/\n(?=.)/ /gr =~ s/\n//r . "\r\n");
+my $guid = 'd6b58414-60ed-426b-b382-276a3e8d626d';
+my @bound = ('/bound/csr', body => PKI::CSR->new($t, subject =>
+                                                 [[CN => $guid]])->der);
 
-is(http_read(post($one, '/renew/simplereenroll', $shown), 'POST')->{status},
-   200, 'renewed');
+sub device {
+    my ($state) = @_;
+
+    is($one->http('PUT', "/api/directory/hr/objects/device/$guid",
+                  body => qq({"enabled":$state}),
+                  headers => { Authorization => "Bearer $manage" })->{status},
+       200, "a device: enabled $state");
+}
+
+device('true');
+is(http_read(post($one, @renewal), 'POST')->{status}, 200, 'renewed');
+is(http_read(post($one, @bound), 'POST')->{status}, 200, 'for the device');
 
 @sockets = map { post($one, '/slow/csr') } 1 .. 100;
 
-my $renewal = post($one, '/renew/simplereenroll', $shown);
+my @late = map { post($one, @$_) } \@renewal, \@bound;
 
 sleep 0.3;
 is($one->revoke($manage, $old, 1)->{status}, 200, 'revoked');
+device('false');
 
-my $late = http_read($renewal, 'POST');
+for (qr/revoked/, qr/disabled/) {
+    my $r = http_read(shift @late, 'POST');
 
-is($late->{status}, 403, 'not renewed');
-like($late->{body}, qr/revoked/, 'says why');
+    is($r->{status}, 403, 'while it waits: not signed');
+    like($r->{body}, $_, 'says why');
+}
+
 is(scalar(grep { http_read($_, 'POST')->{status} == 200 } @sockets), 100,
    'the others have theirs');
 

@@ -26,6 +26,7 @@ $cert{other} = $t->cert($second, 'other');
 $cert{foreign} = $t->cert($stranger, 'foreign');
 $cert{early} = $t->cert($open, 'early', kind => 'Device', guid => $guid);
 $cert{twin} = $t->cert($ca, 'twin', serial => serial_of($cert{one}));
+$cert{again} = $t->cert($ca, 'again', serial => serial_of($cert{b64}));
 
 my $manage = $t->token('Alice.Admin', 'manage');
 my $read = $t->token('reader', 'read');
@@ -36,7 +37,9 @@ my $n = $t->nginx(issuers => {
     demo => "certificate $ca; key $t->{dir}/ca.key;",
     second => "certificate $second; key $t->{dir}/second.key;",
     open => "certificate $open; key $t->{dir}/open.key; unknown serial;",
-}, server => 'client_max_body_size 100m; client_body_buffer_size 64k;');
+}, server => 'client_max_body_size 100m; client_body_buffer_size 64k;'
+            . 'location /memory/ { client_body_buffer_size 8m; pki_api;'
+            . "pki_api_tokens $t->{dir}/tokens; }");
 
 ok($n->ready, 'ready');
 
@@ -52,7 +55,8 @@ sub b64 { return encode_base64(der(@_), '') }
 sub import_of {
     my ($body, %o) = @_;
 
-    my $r = $n->http('POST', '/api/manage/certificates' . ($o{args} // ''),
+    my $r = $n->http('POST', ($o{at} // '/api') . '/manage/certificates'
+                             . ($o{args} // ''),
                      body => $body, headers => {
         Authorization => 'Bearer ' . ($o{token} // $manage),
         'Content-Type' => $o{type} // 'application/octet-stream',
@@ -231,6 +235,8 @@ is((grep { !exists $_->{message} || $_->{result} eq 'refused'
 
 is((split /\t/, row('five'))[4], 1, 'source');
 like(row('five'), qr/\tBert$/, 'requester');
+is((split /\t/, row('five'))[3], (split /\t/, row('five'))[1],
+   'issued when it was, not when it came here');
 like(row('seven'), qr/\tAlice.Admin$/, 'or who imports it');
 like(row('upn'), qr{\tuser/$guid\t}, 'the object of the serial number');
 is(join('|', (split /\t/, row('upn'))[11, 12]),
@@ -312,6 +318,11 @@ cmp_ok(resident() - $before, '<', 8192, 'in bounded memory')
     unless $ENV{TEST_PKI_SANITIZER};
 
 
+$r = import_of(join('', @body), at => '/memory',
+               type => 'application/x-ndjson');
+is((results($r))[1], 'same=3000', 'and from memory');
+
+
 # who sends much and does not read for a while
 
 sub begin {
@@ -350,6 +361,15 @@ close $socket;
 is(status_of('nine'), 'good', 'OCSP goes on, whoever leaves');
 ok(wait_until(5, sub { import_of(der('nine'))->{status} == 200 }),
    'and so do others');
+
+
+# another one of that serial number, which is said to be revoked
+
+$r = import_of(line(certificate => b64('again'), revocationReason => 1),
+               type => 'application/x-ndjson');
+is($r->{lines}[0]{result}, 'conflict', 'another certificate, revoked');
+like($r->{lines}[0]{message}, qr/revoked now/, 'what became of it is told');
+is(status_of('b64'), 'revoked', 'and so it is');
 
 
 # without Redis

@@ -66,7 +66,8 @@ typedef struct {
     pki_serial_t      serial;
     time_t            not_before;
     time_t            not_after;
-    time_t            issued;       /* when it was recorded */
+    time_t            issued;       /* when it was recorded; or, imported,
+                                       its not_before */
     unsigned          source;       /* pki_row_source_t */
     pki_kind_t        kind;
     pki_bytes_t       serial_text;  /* upper-case hexadecimal */

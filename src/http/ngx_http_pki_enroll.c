@@ -20,8 +20,8 @@
    and the record take less than a minute */
 #define NGX_HTTP_PKI_ENROLL_RESERVE  300
 
-/* questions about a certificate that is renewed; news of it, or of all, come
-   in between once, if at all */
+/* questions for one certificate; that news of it come while it waits for its
+   signature is rare already */
 #define NGX_HTTP_PKI_ENROLL_ASKED    4
 
 
@@ -37,11 +37,11 @@ static ngx_int_t ngx_http_pki_enroll_rc(ngx_http_request_t *r, pki_rc_t rc,
 
 static void ngx_http_pki_enroll_told(ngx_http_request_t *r, ngx_uint_t n,
     const void *reply);
+static ngx_int_t ngx_http_pki_enroll_good(ngx_http_request_t *r,
+    ngx_http_pki_enroll_t *e);
 
 static ngx_int_t ngx_http_pki_enroll_serial(ngx_http_pki_enroll_t *e);
 static void ngx_http_pki_enroll_reserved(ngx_http_request_t *r, ngx_uint_t n,
-    const void *reply);
-static void ngx_http_pki_enroll_asked(ngx_http_request_t *r, ngx_uint_t n,
     const void *reply);
 
 
@@ -203,7 +203,7 @@ ngx_http_pki_enroll_renew(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
         return ngx_http_pki_enroll_rc(r, prc, NGX_HTTP_FORBIDDEN, &err);
     }
 
-    return ngx_http_pki_enroll_known(r, e);
+    return ngx_http_pki_enroll_ask(r, e);
 }
 
 
@@ -288,27 +288,22 @@ ngx_http_pki_enroll_profile(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
 }
 
 
-/*
- * What OCSP says of the certificate that is to be renewed: at first, and once
- * more if that may have changed when its turn to be signed has come.
- */
-
 ngx_int_t
-ngx_http_pki_enroll_known(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
+ngx_http_pki_enroll_ask(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
 {
+    ngx_int_t  rc;
+
     if (e->asked++ == NGX_HTTP_PKI_ENROLL_ASKED) {
-        return ngx_http_pki_enroll_failed(r, "The state of the certificate "
+        return ngx_http_pki_enroll_failed(r, "The state of the object "
                                           "changes.");
     }
 
-    if (ngx_http_pki_ask(r, e->issuer, &e->old_serial,
-                         ngx_http_pki_enroll_told, 0)
-        == NGX_ERROR)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    rc = e->old ? ngx_http_pki_ask(r, e->issuer, &e->old_serial,
+                                   ngx_http_pki_enroll_told, 0)
+                : ngx_http_pki_ask_issue(r, e->issuer, &e->serial,
+                                         ngx_http_pki_enroll_told, 0);
 
-    return NGX_BUSY;
+    return rc == NGX_ERROR ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_BUSY;
 }
 
 
@@ -332,12 +327,29 @@ ngx_http_pki_enroll_told(ngx_http_request_t *r, ngx_uint_t n,
         rc = ngx_http_pki_verify(r, e, told);
 
         if (rc == NGX_OK && !r->header_sent) {
-            rc = e->serial.len ? ngx_http_pki_issue(r, e)
-                               : ngx_http_pki_enroll_reserve(r, e);
+            rc = ngx_http_pki_enroll_good(r, e);
         }
     }
 
     ngx_http_pki_enroll_end(r, rc);
+}
+
+
+/* a renewal has no serial number at first */
+
+static ngx_int_t
+ngx_http_pki_enroll_good(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
+{
+    if (e->serial.len == 0) {
+        return ngx_http_pki_enroll_reserve(r, e);
+    }
+
+    if (e->self && e->claim.binding.kind == PKI_KIND_DEVICE) {
+        e->directory = 0;
+        return ngx_http_pki_resolve_owner(r, e);
+    }
+
+    return ngx_http_pki_issue(r, e);
 }
 
 
@@ -426,50 +438,8 @@ ngx_http_pki_enroll_reserved(ngx_http_request_t *r, ngx_uint_t n,
             rc = ngx_http_pki_enroll_failed(r, "No serial number is free.");
         }
 
-    } else if (e->old) {
-        rc = ngx_http_pki_issue(r, e);
-
-    } else if (ngx_http_pki_ask_issue(r, e->issuer, &e->serial,
-                                      ngx_http_pki_enroll_asked, 0)
-               == NGX_ERROR)
-    {
-        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-
     } else {
-        rc = NGX_BUSY;
-    }
-
-    ngx_http_pki_enroll_end(r, rc);
-}
-
-
-static void
-ngx_http_pki_enroll_asked(ngx_http_request_t *r, ngx_uint_t n,
-    const void *reply)
-{
-    const ngx_http_pki_told_t *told = reply;
-
-    ngx_int_t               rc;
-    ngx_http_pki_enroll_t  *e;
-
-    e = ngx_http_pki_enroll_of(r);
-
-    if (told == NULL || told->found->result != PKI_STORE_DONE) {
-        rc = ngx_http_pki_enroll_failed(r, "The store does not answer.");
-
-    } else {
-        rc = ngx_http_pki_verify(r, e, told);
-
-        if (rc == NGX_OK && !r->header_sent) {
-
-            if (e->self && e->claim.binding.kind == PKI_KIND_DEVICE) {
-                e->directory = 0;
-                rc = ngx_http_pki_resolve_owner(r, e);
-
-            } else {
-                rc = ngx_http_pki_issue(r, e);
-            }
-        }
+        rc = e->old ? ngx_http_pki_issue(r, e) : ngx_http_pki_enroll_ask(r, e);
     }
 
     ngx_http_pki_enroll_end(r, rc);

@@ -113,7 +113,7 @@ struct ngx_http_pki_enroll_s {
     pki_csr_t                 *csr;
     X509                      *old;         /* that is renewed, or NULL */
     pki_serial_t               old_serial;
-    ngx_http_pki_ticket_t      ticket;      /* of what was told of it */
+    ngx_http_pki_ticket_t      ticket;      /* of what was told last */
     ngx_uint_t                 asked;       /* how often */
     X509                      *cert;        /* issued */
     u_char                    *der;         /* of it */
@@ -143,14 +143,15 @@ ngx_http_pki_enroll_t *ngx_http_pki_enroll_open(ngx_http_request_t *r,
 /*
  * All return NGX_BUSY, and the request waits, or what to finalize with:
  * begin() enrols a caller, by the first profile that is for it; renew() goes
- * on from e->old, e->old_serial and e->profile; known() asks what is known of
- * e->old and then goes on, with the signature when a serial number is there.
+ * on from e->old, e->old_serial and e->profile; ask() asks what OCSP would
+ * say of e->old, or else of e->serial: once, and once more if that may have
+ * changed when its turn to be signed has come.
  */
 ngx_int_t ngx_http_pki_enroll_begin(ngx_http_request_t *r,
     ngx_http_pki_enroll_t *e);
 ngx_int_t ngx_http_pki_enroll_renew(ngx_http_request_t *r,
     ngx_http_pki_enroll_t *e);
-ngx_int_t ngx_http_pki_enroll_known(ngx_http_request_t *r,
+ngx_int_t ngx_http_pki_enroll_ask(ngx_http_request_t *r,
     ngx_http_pki_enroll_t *e);
 
 /* Draws a serial number and goes on with it; NGX_BUSY, or what to finalize
@@ -225,10 +226,12 @@ ngx_uint_t ngx_http_pki_sign_busy(ngx_http_pki_main_conf_t *mcf);
 
 /*
  * Lets the request wait for its turn: handler is woken with a reply that is
- * not NULL.  NGX_DECLINED: too many wait; NGX_ERROR: no memory.
+ * not NULL.  `again`: it had its turn already, and gets the next one.
+ * NGX_DECLINED: too many wait; NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_pki_sign_wait(ngx_http_request_t *r,
-    ngx_http_pki_main_conf_t *mcf, ngx_http_pki_wake_pt handler);
+    ngx_http_pki_main_conf_t *mcf, ngx_http_pki_wake_pt handler,
+    ngx_uint_t again);
 
 /* Frees what still waits, at the end of the worker. */
 void ngx_http_pki_sign_end(ngx_http_pki_worker_t *worker);

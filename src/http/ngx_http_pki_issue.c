@@ -44,7 +44,9 @@ static ngx_int_t ngx_http_pki_issue_done(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_pki_issue(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
 {
-    switch (ngx_http_pki_sign_wait(r, e->mcf, ngx_http_pki_issue_turn)) {
+    switch (ngx_http_pki_sign_wait(r, e->mcf, ngx_http_pki_issue_turn,
+                                   e->asked > 1))
+    {
 
     case NGX_OK:
         return NGX_BUSY;
@@ -76,9 +78,8 @@ ngx_http_pki_issue_turn(ngx_http_request_t *r, ngx_uint_t n,
 
         rc = NGX_HTTP_CLIENT_CLOSED_REQUEST;
 
-    } else if (e->old && !ngx_http_pki_ticket_valid(&e->mcf->zone, &e->ticket))
-    {
-        rc = ngx_http_pki_enroll_known(r, e);
+    } else if (!ngx_http_pki_ticket_valid(&e->mcf->zone, &e->ticket)) {
+        rc = ngx_http_pki_enroll_ask(r, e);
 
     } else {
         rc = ngx_http_pki_issue_sign(r, e);

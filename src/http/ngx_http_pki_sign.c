@@ -50,7 +50,7 @@ ngx_http_pki_sign_busy(ngx_http_pki_main_conf_t *mcf)
 
 ngx_int_t
 ngx_http_pki_sign_wait(ngx_http_request_t *r, ngx_http_pki_main_conf_t *mcf,
-    ngx_http_pki_wake_pt handler)
+    ngx_http_pki_wake_pt handler, ngx_uint_t again)
 {
     ngx_http_pki_sign_t  *sign;
     ngx_http_pki_wait_t  *wait;
@@ -60,7 +60,7 @@ ngx_http_pki_sign_wait(ngx_http_request_t *r, ngx_http_pki_main_conf_t *mcf,
         return NGX_ERROR;
     }
 
-    if (ngx_http_pki_sign_busy(mcf)) {
+    if (!again && ngx_http_pki_sign_busy(mcf)) {
         return NGX_DECLINED;
     }
 
@@ -69,7 +69,13 @@ ngx_http_pki_sign_wait(ngx_http_request_t *r, ngx_http_pki_main_conf_t *mcf,
         return NGX_ERROR;
     }
 
-    ngx_queue_insert_tail(&sign->waits, &wait->flight);
+    if (again) {
+        ngx_queue_insert_head(&sign->waits, &wait->flight);
+
+    } else {
+        ngx_queue_insert_tail(&sign->waits, &wait->flight);
+    }
+
     sign->n++;
 
     if (!sign->turn.posted && !sign->turn.timer_set) {
