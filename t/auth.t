@@ -97,6 +97,22 @@ my $n = $t->nginx(issuers => {
             pki_api; $tokens
             pki_api_role \$role;
         }
+        location = /inner {
+            auth_request /either/directories;
+            root $dir; try_files /header.conf =404;
+        }
+        location = /inner-role {
+            auth_request /mapped/directories;
+            root $dir; try_files /header.conf =404;
+        }
+        location = /inner-est {
+            auth_request /est/simpleenroll;
+            root $dir; try_files /header.conf =404;
+        }
+        location = /inner-open {
+            auth_request /est/cacerts;
+            root $dir; try_files /header.conf =404;
+        }
         location /any/ {
             satisfy any; deny all;
             pki_api; $tokens
@@ -291,6 +307,20 @@ is(call('GET', "/either/$get", { 'X-Role' => 'admin',
    401, 'an unknown token: nobody');
 is(call('GET', "/either/$get", bearer('read'))->{status}, 200, 'a known one');
 is(call('GET', "/either/$get", {})->{status}, 401, 'neither');
+
+# nginx has no access phase for what it asks of itself
+
+for ([200, 'inner', bearer('read')], [401, 'inner', {}],
+     [403, 'inner', bearer('enroll')], [200, 'inner', { 'X-Role' => 'read' }],
+     [200, 'inner-role', { 'X-Role' => 'read' }], [401, 'inner-role', {}],
+     [403, 'inner-role', { 'X-Role' => 'enroll' }], [401, 'inner-est', {}],
+     [403, 'inner-est', bearer('read')], [200, 'inner-open', {}])
+{
+    my ($status, $uri, $headers) = @$_;
+
+    is(call('GET', "/$uri", $headers)->{status}, $status,
+       "a subrequest: $uri, " . join ' ', %$headers);
+}
 
 is(call('GET', "/any/$get", bearer('read'))->{status}, 200,
    'satisfy any, a token');

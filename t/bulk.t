@@ -308,6 +308,19 @@ is(sum(bulk({ object => "device/$guid", issuedAfter => stamp($now),
               revocationReason => 5 })), '', 'and an object');
 
 
+# a line of the book that cannot be read
+
+my $page = 'pki:{demo}:page:1';
+
+$t->allow(qr/a line of page 1 of the book cannot be read/);
+is($t->redis_cli('setrange', $page, 2, 'x'), $t->redis_cli('strlen', $page),
+   'a damaged line');
+$r = bulk({ issuedAfter => stamp($now), revocationReason => 4,
+            dryRun => \1 });
+is($r->{sum}{complete}, JSON::PP::false, 'was not all: there may be one more');
+$t->redis_cli('setrange', $page, 2, 1);
+
+
 # single calls have the date of invalidity as well
 
 my $body = { revocationReason => 1, invalidityDate => '2031-02-03T04:05:06Z' };

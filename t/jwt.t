@@ -377,6 +377,13 @@ ok($n->reload, 'reload, while the URL has nothing');
 is(call('fetched', $new->token(claims(@fetched)))->{status}, 200,
    'the keys are there');
 
+$t->allow(qr/worker process \d+ exited on signal 9/);
+kill 'KILL', $n->workers;
+ok(wait_until(10, sub {
+    (eval { call('fetched', $new->token(claims(@fetched)))->{status} } // 0)
+        == 200
+}), 'also when all workers are killed');
+
 
 # wrong values
 

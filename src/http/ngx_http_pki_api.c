@@ -162,6 +162,12 @@ ngx_http_pki_api_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    rc = ngx_http_pki_auth_subrequest(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     route = ngx_http_pki_api_route(r, &rest, NULL);
 
     /* what is no call has no use for a body */

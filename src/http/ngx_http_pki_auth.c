@@ -169,6 +169,25 @@ ngx_http_pki_auth_variable_handler(ngx_http_request_t *r)
 }
 
 
+ngx_int_t
+ngx_http_pki_auth_subrequest(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    if (r == r->main) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_pki_auth_handler(r);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_pki_auth_variable_handler(r);
+    }
+
+    return rc == NGX_DECLINED ? NGX_OK : rc;
+}
+
+
 /* roles, one of which must be there; 0: this is open, or not ours */
 
 static ngx_uint_t
@@ -645,7 +664,7 @@ ngx_http_pki_auth_refuse(ngx_http_request_t *r, ngx_uint_t status,
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY || r != r->main) {
         return status;
     }
 

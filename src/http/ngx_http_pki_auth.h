@@ -79,6 +79,12 @@ char *ngx_http_pki_auth_merge(ngx_conf_t *cf, ngx_http_pki_loc_conf_t *prev,
  */
 ngx_int_t ngx_http_pki_auth_init(ngx_conf_t *cf);
 
+/*
+ * The same for a subrequest, of SSI, mirror and others, which nginx sends
+ * past the access phase; handlers begin with it.  NGX_OK, or what to return.
+ */
+ngx_int_t ngx_http_pki_auth_subrequest(ngx_http_request_t *r);
+
 
 /* ngx_http_pki_cors.c: calls from other origins' pages */
 

@@ -596,7 +596,8 @@ ngx_http_pki_bulk_end(ngx_http_request_t *r, ngx_http_pki_bulk_t *bulk)
     pki_json_name(w, "dryRun");
     pki_json_boolean(w, bulk->dry);
     pki_json_name(w, "complete");
-    pki_json_boolean(w, !bulk->broken && !bulk->selection.failed);
+    pki_json_boolean(w, !bulk->broken && !bulk->selection.failed
+                        && !bulk->selection.scan.unreadable);
     pki_json_object_end(w);
 
     return ngx_http_pki_lines_end(&bulk->lines, w);

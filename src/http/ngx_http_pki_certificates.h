@@ -118,6 +118,7 @@ struct ngx_http_pki_scan_s {
     size_t                    *lines;
     ngx_uint_t                 counts;
     unsigned                   paused:1;
+    unsigned                   unreadable:1;    /* a line was passed over */
     unsigned                   ended:1;
 };
 

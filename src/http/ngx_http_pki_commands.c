@@ -236,6 +236,20 @@ ngx_command_t  ngx_http_pki_commands[] = {
       0,
       NULL },
 
+    { ngx_string("pki_scep"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_pki_scep,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pki_scep_challenge_file"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_pki_enroll_challenges,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("pki_crl"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_pki_crl,

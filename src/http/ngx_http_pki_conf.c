@@ -362,6 +362,13 @@ ngx_http_pki_est(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
+ngx_http_pki_scep(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_http_pki_location(cf, cmd, conf, ngx_http_pki_scep_handler, 0);
+}
+
+
+char *
 ngx_http_pki_crl(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     return ngx_http_pki_location(cf, cmd, conf, ngx_http_pki_crl_handler, 1);

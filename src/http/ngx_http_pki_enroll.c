@@ -35,6 +35,8 @@ static ngx_int_t ngx_http_pki_enroll_profile(ngx_http_request_t *r,
 static ngx_int_t ngx_http_pki_enroll_rc(ngx_http_request_t *r, pki_rc_t rc,
     ngx_uint_t status, const pki_err_t *err);
 
+static ngx_int_t ngx_http_pki_enroll_may(ngx_http_request_t *r,
+    ngx_http_pki_enroll_t *e);
 static void ngx_http_pki_enroll_told(ngx_http_request_t *r, ngx_uint_t n,
     const void *reply);
 static ngx_int_t ngx_http_pki_enroll_good(ngx_http_request_t *r,
@@ -176,6 +178,84 @@ ngx_http_pki_enroll_begin(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
 }
 
 
+/* whose is it, and which profile renews its like? */
+
+ngx_int_t
+ngx_http_pki_enroll_old(ngx_http_request_t *r, ngx_http_pki_enroll_t *e,
+    pki_bytes_t der)
+{
+    X509                    *cert;
+    pki_rc_t                 rc;
+    ngx_uint_t               i, ours;
+    pki_err_t                err;
+    pki_serial_t             serial;
+    pki_binding_t            binding;
+    ngx_http_pki_profile_t  *profile;
+
+    ours = 0;
+
+    for (i = 0; i < e->conf->n; i++) {
+        profile = e->conf->profiles[i];
+
+        rc = pki_cert_read(profile->issuer->ca, der, &cert, &serial, &err);
+
+        if (rc == PKI_ERROR) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (rc != PKI_OK) {
+            continue;
+        }
+
+        ours = 1;
+
+        if (pki_serial_open(&serial, profile->issuer->serial_keys, &binding)
+            == PKI_OK
+            && (profile->renew & ((ngx_uint_t) 1 << binding.kind)))
+        {
+            e->profile = profile;
+            e->issuer = profile->issuer;
+            e->old = cert;
+            e->old_serial = serial;
+            e->claim.binding = binding;
+
+            return ngx_http_pki_enroll_may(r, e);
+        }
+
+        X509_free(cert);
+    }
+
+    return ngx_http_pki_enroll_refuse(r, NGX_HTTP_FORBIDDEN, ours
+                                      ? "Certificates of this kind are not "
+                                        "renewed here."
+                                      : "The certificate was not issued "
+                                        "here.");
+}
+
+
+static ngx_int_t
+ngx_http_pki_enroll_may(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
+{
+    char             serial[PKI_SERIAL_HEX_SIZE];
+    pki_cert_text_t  text;
+
+    if (pki_cert_describe(e->old, &text) != PKI_OK
+        || ngx_time() < text.not_before || ngx_time() > text.not_after)
+    {
+        return ngx_http_pki_enroll_refuse(r, NGX_HTTP_FORBIDDEN,
+                                          "The certificate to be renewed is "
+                                          "not valid now.");
+    }
+
+    (void) pki_serial_to_text(&e->old_serial, serial);
+
+    *ngx_snprintf((u_char *) e->requester, PKI_STORE_WHO_MAX,
+                  "certificate %s", serial) = '\0';
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_pki_enroll_renew(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
 {
@@ -215,6 +295,10 @@ ngx_http_pki_enroll_read(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
     ngx_str_t    body;
     pki_err_t    err;
     pki_bytes_t  text;
+
+    if (e->csr) {
+        return NGX_OK;
+    }
 
     rc = ngx_http_pki_body(r, PKI_CSR_MAX, &body);
 
@@ -346,6 +430,7 @@ ngx_http_pki_enroll_good(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
 
     if (e->self && e->claim.binding.kind == PKI_KIND_DEVICE) {
         e->directory = 0;
+        e->other[0] = '\0';
         return ngx_http_pki_resolve_owner(r, e);
     }
 
@@ -467,7 +552,17 @@ ngx_int_t
 ngx_http_pki_enroll_refuse(ngx_http_request_t *r, ngx_uint_t status,
     const char *message)
 {
+    ngx_http_pki_ctx_t     *ctx;
+    ngx_http_pki_enroll_t  *e;
+
     ngx_http_pki_enroll_count(r, NGX_HTTP_PKI_STAT_ENROLL_REFUSED);
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_pki_module);
+    e = ctx ? ctx->data : NULL;
+
+    if (e && e->refuse) {
+        return e->refuse(r, e, message);
+    }
 
     return ngx_http_pki_api_error(r, status, status, message);
 }

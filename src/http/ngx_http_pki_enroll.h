@@ -1,6 +1,6 @@
 
 /*
- * What the http floor has about enrolment: profiles, POST csr, EST.
+ * What the http floor has about enrolment: profiles, POST csr, EST, SCEP.
  *
  * The end of ngx_http_pki_module.h, which alone includes it.
  */
@@ -69,6 +69,13 @@ ngx_int_t ngx_http_pki_profiles_resolve(ngx_conf_t *cf,
 
 /* ngx_http_pki_enroll_conf.c: what locations say about enrolment */
 
+/* a secret that lets a request of SCEP in */
+
+typedef struct {
+    u_char                    hash[PKI_FINGERPRINT_LEN];    /* SHA-256 */
+} ngx_http_pki_challenge_t;
+
+
 struct ngx_http_pki_enroll_conf_s {
     ngx_str_t                 file;         /* of pki_enroll */
     ngx_uint_t                line;
@@ -77,6 +84,7 @@ struct ngx_http_pki_enroll_conf_s {
     ngx_uint_t                n;
     ngx_flag_t                record;
     ngx_http_complex_value_t *certificate;  /* of a client that renews */
+    ngx_array_t              *challenges;   /* ngx_http_pki_challenge_t */
 };
 
 
@@ -90,6 +98,10 @@ char *ngx_http_pki_enroll_merge(ngx_conf_t *cf, ngx_http_pki_loc_conf_t *prev,
     ngx_http_pki_loc_conf_t *conf);
 
 
+char *ngx_http_pki_enroll_challenges(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
 /* ngx_http_pki_enroll.c: from a request to a recorded certificate */
 
 typedef struct ngx_http_pki_enroll_s  ngx_http_pki_enroll_t;
@@ -97,6 +109,11 @@ typedef struct ngx_http_pki_enroll_s  ngx_http_pki_enroll_t;
 /* Sends the certificate; returns what to finalize with. */
 typedef ngx_int_t (*ngx_http_pki_enroll_pt)(ngx_http_request_t *r,
     ngx_http_pki_enroll_t *e);
+
+/* Says that there will be none, and why, where HTTP does not say it; returns
+   NGX_BUSY, or what to finalize with. */
+typedef ngx_int_t (*ngx_http_pki_enroll_refuse_pt)(ngx_http_request_t *r,
+    ngx_http_pki_enroll_t *e, const char *message);
 
 
 /*
@@ -110,6 +127,8 @@ struct ngx_http_pki_enroll_s {
     ngx_http_pki_profile_t    *profile;
     ngx_http_pki_issuer_t     *issuer;      /* of the profile */
     ngx_http_pki_enroll_pt     reply;
+    ngx_http_pki_enroll_refuse_pt  refuse;  /* NULL: as all REST calls do */
+    void                      *data;        /* of whoever replies */
     pki_csr_t                 *csr;
     X509                      *old;         /* that is renewed, or NULL */
     pki_serial_t               old_serial;
@@ -143,9 +162,10 @@ ngx_http_pki_enroll_t *ngx_http_pki_enroll_open(ngx_http_request_t *r,
 /*
  * All return NGX_BUSY, and the request waits, or what to finalize with:
  * begin() enrols a caller, by the first profile that is for it; renew() goes
- * on from e->old, e->old_serial and e->profile; ask() asks what OCSP would
- * say of e->old, or else of e->serial: once, and once more if that may have
- * changed when its turn to be signed has come.
+ * on from what ngx_http_pki_enroll_old() has found; the request is e->csr or,
+ * when that is NULL, the body.  ask() asks what OCSP would say of e->old, or
+ * else of e->serial: once, and once more if that may have changed when its
+ * turn to be signed has come.
  */
 ngx_int_t ngx_http_pki_enroll_begin(ngx_http_request_t *r,
     ngx_http_pki_enroll_t *e);
@@ -153,6 +173,14 @@ ngx_int_t ngx_http_pki_enroll_renew(ngx_http_request_t *r,
     ngx_http_pki_enroll_t *e);
 ngx_int_t ngx_http_pki_enroll_ask(ngx_http_request_t *r,
     ngx_http_pki_enroll_t *e);
+
+/*
+ * The certificate that is to be renewed, DER: whose is it, and which profile
+ * renews its like?  NGX_OK, and no reply was sent: go on with e->old; else
+ * what to do as of begin().
+ */
+ngx_int_t ngx_http_pki_enroll_old(ngx_http_request_t *r,
+    ngx_http_pki_enroll_t *e, pki_bytes_t der);
 
 /* Draws a serial number and goes on with it; NGX_BUSY, or what to finalize
    with. */
@@ -244,6 +272,12 @@ ngx_int_t ngx_http_pki_est_handler(ngx_http_request_t *r);
 
 /* The roles one of which this request needs; 0: none. */
 ngx_uint_t ngx_http_pki_est_roles(ngx_http_request_t *r);
+
+
+/* ngx_http_pki_scep.c: Simple Certificate Enrolment Protocol (RFC 8894) */
+
+char *ngx_http_pki_scep(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_pki_scep_handler(ngx_http_request_t *r);
 
 
 #endif /* _NGX_HTTP_PKI_ENROLL_H_INCLUDED_ */

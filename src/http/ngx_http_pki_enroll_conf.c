@@ -9,6 +9,8 @@
 #include "ngx_http_pki_module.h"
 
 
+static ngx_int_t ngx_http_pki_enroll_scep(ngx_conf_t *cf,
+    ngx_http_pki_loc_conf_t *conf);
 static ngx_http_pki_enroll_conf_t *ngx_http_pki_enroll_get(ngx_conf_t *cf,
     ngx_http_pki_loc_conf_t *lcf);
 static ngx_int_t ngx_http_pki_enroll_resolve(ngx_conf_t *cf,
@@ -84,6 +86,30 @@ ngx_http_pki_enroll_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+char *
+ngx_http_pki_enroll_challenges(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t                   *value;
+    ngx_http_pki_enroll_conf_t  *ecf;
+
+    ecf = ngx_http_pki_enroll_get(cf, conf);
+    if (ecf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ecf->challenges) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    ecf->challenges = ngx_http_pki_read_challenges(cf, &value[1]);
+
+    return ecf->challenges ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
 static ngx_http_pki_enroll_conf_t *
 ngx_http_pki_enroll_get(ngx_conf_t *cf, ngx_http_pki_loc_conf_t *lcf)
 {
@@ -95,6 +121,7 @@ ngx_http_pki_enroll_get(ngx_conf_t *cf, ngx_http_pki_loc_conf_t *lcf)
          *     lcf->enroll->names = NULL;
          *     lcf->enroll->profiles = NULL;
          *     lcf->enroll->certificate = NULL;
+         *     lcf->enroll->challenges = NULL;
          */
 
         lcf->enroll = ngx_pcalloc(cf->pool,
@@ -132,6 +159,10 @@ ngx_http_pki_enroll_merge(ngx_conf_t *cf, ngx_http_pki_loc_conf_t *prev,
             to->certificate = from->certificate;
         }
 
+        if (to->challenges == NULL) {
+            to->challenges = from->challenges;
+        }
+
         ngx_conf_merge_value(to->record, from->record, 1);
     }
 
@@ -154,7 +185,65 @@ ngx_http_pki_enroll_merge(ngx_conf_t *cf, ngx_http_pki_loc_conf_t *prev,
         return NGX_CONF_ERROR;
     }
 
+    if (conf->handler == ngx_http_pki_scep_handler
+        && ngx_http_pki_enroll_scep(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     return NGX_CONF_OK;
+}
+
+
+/* what is not RSA cannot be encrypted to */
+
+static ngx_int_t
+ngx_http_pki_enroll_scep(ngx_conf_t *cf, ngx_http_pki_loc_conf_t *conf)
+{
+    ngx_uint_t               i;
+    ngx_http_pki_issuer_t   *issuer;
+    ngx_http_pki_profile_t  *profile;
+
+    if (conf->enroll == NULL || conf->enroll->n == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"pki_scep\" needs \"pki_enroll\" in %V:%ui",
+                      &conf->scope.file, conf->scope.line);
+        return NGX_ERROR;
+    }
+
+    issuer = conf->enroll->profiles[0]->issuer;
+
+    for (i = 0; i < conf->enroll->n; i++) {
+        profile = conf->enroll->profiles[i];
+
+        if (profile->issuer != issuer) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"pki_scep\" needs profiles of one issuer, but "
+                          "\"%V\" is of \"%V\" and not of \"%V\" in "
+                          "%V:%ui", &profile->name, &profile->issuer->name,
+                          &issuer->name, &conf->scope.file,
+                          conf->scope.line);
+            return NGX_ERROR;
+        }
+    }
+
+    if (!EVP_PKEY_is_a(issuer->key, "RSA")) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"pki_scep\" needs an RSA key, which issuer \"%V\" "
+                      "does not have, in %V:%ui", &issuer->name,
+                      &conf->scope.file, conf->scope.line);
+        return NGX_ERROR;
+    }
+
+    if (!(X509_get_key_usage(issuer->cert) & KU_KEY_ENCIPHERMENT)) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"pki_scep\": the certificate of issuer \"%V\" lacks "
+                      "the key usage keyEncipherment, without which many "
+                      "clients do not encrypt to it, in %V:%ui",
+                      &issuer->name, &conf->scope.file, conf->scope.line);
+    }
+
+    return NGX_OK;
 }
 
 

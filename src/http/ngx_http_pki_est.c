@@ -34,10 +34,6 @@ static ngx_int_t ngx_http_pki_est_enroll(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pki_est_renew(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pki_est_none(ngx_http_request_t *r);
 
-static ngx_int_t ngx_http_pki_est_old(ngx_http_request_t *r,
-    ngx_http_pki_enroll_t *e, pki_bytes_t der);
-static ngx_int_t ngx_http_pki_est_may(ngx_http_request_t *r,
-    ngx_http_pki_enroll_t *e);
 static ngx_int_t ngx_http_pki_est_certificate(ngx_http_request_t *r,
     ngx_http_pki_enroll_t *e, ngx_str_t *der);
 static ngx_int_t ngx_http_pki_est_decode(ngx_http_request_t *r,
@@ -88,6 +84,12 @@ ngx_http_pki_est_handler(ngx_http_request_t *r)
 
     if (ngx_http_pki_get_worker(mcf) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_pki_auth_subrequest(r);
+
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     rc = ngx_http_pki_read_body(r, PKI_CSR_MAX, ngx_http_pki_est_body_handler);
@@ -269,91 +271,13 @@ ngx_http_pki_est_renew(ngx_http_request_t *r)
     der.data = value.data;
     der.len = value.len;
 
-    rc = ngx_http_pki_est_old(r, e, der);
+    rc = ngx_http_pki_enroll_old(r, e, der);
 
     if (rc != NGX_OK || r->header_sent) {
         return rc;
     }
 
     return ngx_http_pki_enroll_renew(r, e);
-}
-
-
-/* whose is it, and which profile renews its like? */
-
-static ngx_int_t
-ngx_http_pki_est_old(ngx_http_request_t *r, ngx_http_pki_enroll_t *e,
-    pki_bytes_t der)
-{
-    X509                    *cert;
-    pki_rc_t                 rc;
-    ngx_uint_t               i, ours;
-    pki_err_t                err;
-    pki_serial_t             serial;
-    pki_binding_t            binding;
-    ngx_http_pki_profile_t  *profile;
-
-    ours = 0;
-
-    for (i = 0; i < e->conf->n; i++) {
-        profile = e->conf->profiles[i];
-
-        rc = pki_cert_read(profile->issuer->ca, der, &cert, &serial, &err);
-
-        if (rc == PKI_ERROR) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        if (rc != PKI_OK) {
-            continue;
-        }
-
-        ours = 1;
-
-        if (pki_serial_open(&serial, profile->issuer->serial_keys, &binding)
-            == PKI_OK
-            && (profile->renew & ((ngx_uint_t) 1 << binding.kind)))
-        {
-            e->profile = profile;
-            e->issuer = profile->issuer;
-            e->old = cert;
-            e->old_serial = serial;
-            e->claim.binding = binding;
-
-            return ngx_http_pki_est_may(r, e);
-        }
-
-        X509_free(cert);
-    }
-
-    return ngx_http_pki_enroll_refuse(r, NGX_HTTP_FORBIDDEN, ours
-                                      ? "Certificates of this kind are not "
-                                        "renewed here."
-                                      : "The certificate was not issued "
-                                        "here.");
-}
-
-
-static ngx_int_t
-ngx_http_pki_est_may(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
-{
-    char             serial[PKI_SERIAL_HEX_SIZE];
-    pki_cert_text_t  text;
-
-    if (pki_cert_describe(e->old, &text) != PKI_OK
-        || ngx_time() < text.not_before || ngx_time() > text.not_after)
-    {
-        return ngx_http_pki_enroll_refuse(r, NGX_HTTP_FORBIDDEN,
-                                          "The certificate to be renewed is "
-                                          "not valid now.");
-    }
-
-    (void) pki_serial_to_text(&e->old_serial, serial);
-
-    *ngx_snprintf((u_char *) e->requester, PKI_STORE_WHO_MAX,
-                  "certificate %s", serial) = '\0';
-
-    return NGX_OK;
 }
 
 

@@ -44,6 +44,8 @@ static ngx_int_t ngx_http_pki_token(ngx_conf_t *cf, ngx_str_t *path,
     ngx_uint_t line, u_char *p, u_char *last, ngx_array_t *tokens);
 static ngx_int_t ngx_http_pki_token_issuers(ngx_conf_t *cf,
     ngx_http_pki_token_t *token, u_char *p, size_t len);
+static ngx_int_t ngx_http_pki_challenge(ngx_conf_t *cf, ngx_str_t *path,
+    ngx_uint_t line, u_char *p, u_char *last, ngx_array_t *challenges);
 static u_char *ngx_http_pki_word(u_char **p, u_char *last, size_t *len);
 static void ngx_http_pki_cert_cleanup(void *data);
 static void ngx_http_pki_key_cleanup(void *data);
@@ -261,6 +263,94 @@ ngx_http_pki_read_tokens(ngx_conf_t *cf, ngx_str_t *path)
     }
 
     return tokens;
+}
+
+
+/* one in a line, as it is; but for those that '#' begins */
+
+ngx_array_t *
+ngx_http_pki_read_challenges(ngx_conf_t *cf, ngx_str_t *path)
+{
+    u_char              *p, *last, *end;
+    ngx_int_t            rc;
+    ngx_uint_t           line;
+    ngx_array_t         *challenges;
+    ngx_http_pki_buf_t   b;
+
+    challenges = ngx_array_create(cf->pool, 1,
+                                  sizeof(ngx_http_pki_challenge_t));
+    if (challenges == NULL) {
+        return NULL;
+    }
+
+    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK
+        || ngx_http_pki_read_file(cf, path, &b) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    rc = NGX_OK;
+    last = b.data + b.len;
+
+    for (p = b.data, line = 1; p < last && rc == NGX_OK; p = end + 1, line++) {
+        end = ngx_strlchr(p, last, LF);
+        if (end == NULL) {
+            end = last;
+        }
+
+        rc = ngx_http_pki_challenge(cf, path, line, p, end, challenges);
+    }
+
+    ngx_http_pki_wipe(&b);
+
+    if (rc != NGX_OK) {
+        return NULL;
+    }
+
+    if (challenges->nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "no challenges in \"%V\"",
+                           path);
+        return NULL;
+    }
+
+    return challenges;
+}
+
+
+static ngx_int_t
+ngx_http_pki_challenge(ngx_conf_t *cf, ngx_str_t *path, ngx_uint_t line,
+    u_char *p, u_char *last, ngx_array_t *challenges)
+{
+    ngx_http_pki_challenge_t  *challenge;
+
+    if (p < last && last[-1] == CR) {
+        last--;
+    }
+
+    if (p == last || *p == '#') {
+        return NGX_OK;
+    }
+
+    if (last - p > PKI_CSR_CHALLENGE_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "a challenge of more than %d octets in \"%V\", "
+                           "line %ui", PKI_CSR_CHALLENGE_MAX, path, line);
+        return NGX_ERROR;
+    }
+
+    challenge = ngx_array_push(challenges);
+    if (challenge == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (EVP_Digest(p, last - p, challenge->hash, NULL, EVP_sha256(), NULL)
+        != 1)
+    {
+        ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0, "EVP_Digest() failed");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

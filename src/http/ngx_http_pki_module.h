@@ -557,6 +557,7 @@ ngx_int_t ngx_http_pki_read_secret(ngx_conf_t *cf, ngx_str_t *path,
 pki_serial_keys_t *ngx_http_pki_read_serial_keys(ngx_conf_t *cf,
     ngx_str_t *path);
 ngx_array_t *ngx_http_pki_read_tokens(ngx_conf_t *cf, ngx_str_t *path);
+ngx_array_t *ngx_http_pki_read_challenges(ngx_conf_t *cf, ngx_str_t *path);
 pki_token_keys_t *ngx_http_pki_read_key_set(ngx_conf_t *cf, ngx_str_t *path);
 
 

@@ -387,6 +387,7 @@ ngx_http_pki_scan_look(ngx_http_pki_scan_t *scan, pki_bytes_t page)
         line.len = page.len - scan->lines[n];
 
         if (pki_row_next(&line, &row) != PKI_OK) {
+            scan->unreadable = 1;
             ngx_log_error(NGX_LOG_ERR, scan->request->connection->log, 0,
                           "pki issuer \"%V\": a line of page %uL of the book "
                           "cannot be read", &issuer->name,
