@@ -250,6 +250,8 @@ $staying->stop;
     my $full = list($n);
 
     is(list($n, '/crl/delta')->{base}, $full->{number}, 'on the list');
+    is(list($n, '/crl/delta')->{number}, $full->{number},
+       'and of its number, as they were made together');
     is($full->{fresh}, $url, 'which says where it is');
     is(revoke($n, $cert, 1), 200, 'revoked');
     ok(wait_until(10, sub {

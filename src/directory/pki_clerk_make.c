@@ -26,6 +26,8 @@ static pki_rc_t pki_clerk_make_changes(pki_clerk_job_t *job,
 static pki_rc_t pki_clerk_make_delta(pki_clerk_job_t *job);
 static pki_rc_t pki_clerk_make_gone(pki_clerk_job_t *job,
     const pki_clerk_list_t *from, pki_clerk_list_t *delta);
+static pki_rc_t pki_clerk_make_number(pki_clerk_job_t *job,
+    pki_list_e which);
 static pki_rc_t pki_clerk_make_public(pki_clerk_job_t *job, pki_list_e which,
     const pki_clerk_list_t *list);
 static long long pki_clerk_make_cpu(void);
@@ -268,10 +270,7 @@ pki_clerk_make_public(pki_clerk_job_t *job, pki_list_e which,
 
     name = job->conf->view->name;
 
-    pki_list_number(pki_redis_sync_transport(job->redis), name, job->token,
-                    pki_clerk_done, job);
-
-    if (pki_clerk_wait(job) != PKI_OK || job->result != PKI_STORE_DONE) {
+    if (pki_clerk_make_number(job, which) != PKI_OK) {
         return PKI_ERROR;
     }
 
@@ -322,6 +321,36 @@ pki_clerk_make_public(pki_clerk_job_t *job, pki_list_e which,
                     which == PKI_LIST_DELTA ? "delta" : "list", info.number,
                     list->n);
     pki_clerk_say(job->clerk, 6, "crl", name, text);
+
+    return PKI_OK;
+}
+
+
+/*
+ * To job->number.  A complete list and a delta that are made together have
+ * one number (RFC 5280, 5.2.4).
+ */
+
+static pki_rc_t
+pki_clerk_make_number(pki_clerk_job_t *job, pki_list_e which)
+{
+    const pki_list_info_t  *full;
+
+    full = &job->info[PKI_LIST_FULL];
+
+    if (which == PKI_LIST_DELTA && full->this_update == job->at
+        && full->number > job->info[PKI_LIST_DELTA].number)
+    {
+        job->number = (long long) full->number;
+        return PKI_OK;
+    }
+
+    pki_list_number(pki_redis_sync_transport(job->redis),
+                    job->conf->view->name, job->token, pki_clerk_done, job);
+
+    if (pki_clerk_wait(job) != PKI_OK || job->result != PKI_STORE_DONE) {
+        return PKI_ERROR;
+    }
 
     return PKI_OK;
 }
