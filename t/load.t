@@ -238,7 +238,13 @@ sub check {
     my $wrong = 0;
 
     for (@some) {
-        my $r = $n->ask($ca, $_);
+        my ($serial, $r) = $_;
+
+        # a worker whose link is not there yet says tryLater
+        wait_until(10, sub {
+            ($r = $n->ask($ca, $serial))->{status} ne 'tryLater'
+        });
+
         my $is = $r->{cert} // $r->{status};
 
         $wrong++ unless $want{$_} eq '' ? $is eq 'good'
