@@ -10,7 +10,6 @@
 #include "ngx_http_pki_module.h"
 
 
-#define NGX_HTTP_PKI_CLERK_LETTERS  16      /* log lines taken at once */
 #define NGX_HTTP_PKI_CRL_VALID      8640    /* seconds: 2.4 hours, SCEPman's */
 #define NGX_HTTP_PKI_CRL_DELAY      2000    /* milliseconds */
 #define NGX_HTTP_PKI_CRL_DELAY_MAX  3600000
@@ -238,28 +237,16 @@ ngx_http_pki_clerk_look(ngx_http_pki_clerk_t *clerk)
 static void
 ngx_http_pki_clerk_mail(ngx_http_pki_clerk_t *clerk)
 {
-    unsigned       i, n;
-    pki_mail_t     mail[NGX_HTTP_PKI_CLERK_LETTERS];
+    unsigned       n;
+    pki_mail_t     mail[NGX_HTTP_PKI_LETTERS];
     unsigned long  lost;
 
     do {
-        n = pki_clerk_mail(clerk->clerk, mail, NGX_HTTP_PKI_CLERK_LETTERS,
-                           &lost);
+        n = pki_clerk_mail(clerk->clerk, mail, NGX_HTTP_PKI_LETTERS, &lost);
 
-        for (i = 0; i < n; i++) {
+        ngx_http_pki_sidecar_log(mail, n, "clerk", lost);
 
-            /* the levels of nginx are those of syslog, one up */
-
-            ngx_log_error((ngx_uint_t) (mail[i].level + 1), ngx_cycle->log, 0,
-                          "pki %s", mail[i].text);
-        }
-
-        if (lost) {
-            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                          "pki clerk: %ul lines did not fit", lost);
-        }
-
-    } while (n == NGX_HTTP_PKI_CLERK_LETTERS);
+    } while (n == NGX_HTTP_PKI_LETTERS);
 }
 
 

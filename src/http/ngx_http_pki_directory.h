@@ -48,6 +48,12 @@ ngx_http_pki_sidecar_t *ngx_http_pki_sidecar_create(ngx_cycle_t *cycle,
 /* Stops and joins the thread, closes the bell; accepts NULL. */
 void ngx_http_pki_sidecar_destroy(ngx_http_pki_sidecar_t *sidecar);
 
+#define NGX_HTTP_PKI_LETTERS  16    /* log lines taken at once */
+
+/* Writes what a thread has mailed, and how much of it was lost, to the log. */
+void ngx_http_pki_sidecar_log(const pki_mail_t *mail, ngx_uint_t n,
+    const char *thread, unsigned long lost);
+
 /* News for the poller: text behind PKI_NEWS_HINT. */
 void ngx_http_pki_sidecar_hint(ngx_http_pki_sidecar_t *sidecar, u_char *name,
     size_t len);

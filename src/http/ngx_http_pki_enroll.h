@@ -255,7 +255,7 @@ ngx_uint_t ngx_http_pki_sign_busy(ngx_http_pki_main_conf_t *mcf);
 /*
  * Lets the request wait for its turn: handler is woken with a reply that is
  * not NULL.  `again`: it had its turn already, and gets the next one.
- * NGX_DECLINED: too many wait; NGX_ERROR: no memory.
+ * NGX_BUSY: it waits; else what to finalize with, 429 when too many wait.
  */
 ngx_int_t ngx_http_pki_sign_wait(ngx_http_request_t *r,
     ngx_http_pki_main_conf_t *mcf, ngx_http_pki_wake_pt handler,

@@ -44,19 +44,8 @@ static ngx_int_t ngx_http_pki_issue_done(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_pki_issue(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
 {
-    switch (ngx_http_pki_sign_wait(r, e->mcf, ngx_http_pki_issue_turn,
-                                   e->asked > 1))
-    {
-
-    case NGX_OK:
-        return NGX_BUSY;
-
-    case NGX_DECLINED:
-        return ngx_http_pki_enroll_busy(r);
-
-    default:
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    return ngx_http_pki_sign_wait(r, e->mcf, ngx_http_pki_issue_turn,
+                                  e->asked > 1);
 }
 
 

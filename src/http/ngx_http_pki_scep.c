@@ -247,17 +247,7 @@ ngx_http_pki_scep_message(ngx_http_request_t *r)
         return rc;
     }
 
-    switch (ngx_http_pki_sign_wait(r, e->mcf, ngx_http_pki_scep_opened, 0)) {
-
-    case NGX_OK:
-        return NGX_BUSY;
-
-    case NGX_DECLINED:
-        return ngx_http_pki_enroll_busy(r);
-
-    default:
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    return ngx_http_pki_sign_wait(r, e->mcf, ngx_http_pki_scep_opened, 0);
 }
 
 
@@ -563,19 +553,8 @@ ngx_http_pki_scep_reply(ngx_http_request_t *r, ngx_http_pki_enroll_t *e)
 
     scep = e->data;
 
-    switch (ngx_http_pki_sign_wait(r, e->mcf, ngx_http_pki_scep_replied,
-                                   scep->turn))
-    {
-
-    case NGX_OK:
-        return NGX_BUSY;
-
-    case NGX_DECLINED:
-        return ngx_http_pki_enroll_busy(r);
-
-    default:
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    return ngx_http_pki_sign_wait(r, e->mcf, ngx_http_pki_scep_replied,
+                                  scep->turn);
 }
 
 

@@ -16,9 +16,6 @@
 #include <sys/eventfd.h>
 
 
-#define NGX_HTTP_PKI_LETTERS  16    /* log lines taken at once */
-
-
 struct ngx_http_pki_sidecar_s {
     pki_poller_t              *poller;      /* NULL: nothing to poll */
     ngx_http_pki_clerk_t      *clerk;       /* NULL: nothing to do for it */
@@ -306,7 +303,7 @@ ngx_http_pki_sidecar_look(ngx_http_pki_sidecar_t *sidecar)
 static void
 ngx_http_pki_sidecar_mail(ngx_http_pki_sidecar_t *sidecar)
 {
-    unsigned       i, n;
+    unsigned       n;
     pki_mail_t     mail[NGX_HTTP_PKI_LETTERS];
     unsigned long  lost;
 
@@ -314,20 +311,30 @@ ngx_http_pki_sidecar_mail(ngx_http_pki_sidecar_t *sidecar)
         n = pki_poller_mail(sidecar->poller, mail, NGX_HTTP_PKI_LETTERS,
                             &lost);
 
-        for (i = 0; i < n; i++) {
-
-            /* the levels of nginx are those of syslog, one up */
-
-            ngx_log_error((ngx_uint_t) (mail[i].level + 1), ngx_cycle->log, 0,
-                          "pki %s", mail[i].text);
-        }
-
-        if (lost) {
-            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                          "pki poller: %ul lines did not fit", lost);
-        }
+        ngx_http_pki_sidecar_log(mail, n, "poller", lost);
 
     } while (n == NGX_HTTP_PKI_LETTERS);
+}
+
+
+void
+ngx_http_pki_sidecar_log(const pki_mail_t *mail, ngx_uint_t n,
+    const char *thread, unsigned long lost)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+
+        /* the levels of nginx are those of syslog, one up */
+
+        ngx_log_error((ngx_uint_t) (mail[i].level + 1), ngx_cycle->log, 0,
+                      "pki %s", mail[i].text);
+    }
+
+    if (lost) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "pki %s: %ul lines did not fit", thread, lost);
+    }
 }
 
 

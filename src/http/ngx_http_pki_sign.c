@@ -57,16 +57,16 @@ ngx_http_pki_sign_wait(ngx_http_request_t *r, ngx_http_pki_main_conf_t *mcf,
 
     sign = ngx_http_pki_sign_get(mcf->worker);
     if (sign == NULL) {
-        return NGX_ERROR;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (!again && ngx_http_pki_sign_busy(mcf)) {
-        return NGX_DECLINED;
+        return ngx_http_pki_enroll_busy(r);
     }
 
     wait = ngx_http_pki_wait(r, handler, 0, NGX_HTTP_PKI_SIGN_TIMEOUT);
     if (wait == NULL) {
-        return NGX_ERROR;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (again) {
@@ -82,7 +82,7 @@ ngx_http_pki_sign_wait(ngx_http_request_t *r, ngx_http_pki_main_conf_t *mcf,
         ngx_post_event(&sign->turn, &ngx_posted_next_events);
     }
 
-    return NGX_OK;
+    return NGX_BUSY;
 }
 
 
